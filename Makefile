@@ -1,0 +1,49 @@
+# `make` lists the targets. The first one that needs Python makes .venv and installs into it.
+#   PYTHON=python3.12   the interpreter to make .venv with (3.11 to 3.13)
+#   STEPS=1000          a shorter or longer training
+#   ARGS="--seed 1"     any further options of the command
+
+RUN := .venv/bin/python -m
+TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
+
+.PHONY: help train-dense train-dense-sgd generate test lint format
+
+help:
+	@echo "targets:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+train-dense: .venv/installed  ## train the dense GAN of document 003
+	@$(call TRAIN,dense)
+
+train-dense-sgd: .venv/installed  ## train the same nets with plain SGD, document 000
+	@$(call TRAIN,dense-sgd)
+
+generate: .venv/installed  ## draw new images with the run trained last
+	@$(RUN) gan.generate $(ARGS)
+
+test: .venv/installed  ## run the tests
+	@$(RUN) pytest -q tests
+
+lint: .venv/installed  ## check style and format
+	@$(RUN) ruff check . && $(RUN) ruff format --check .
+
+format: .venv/installed  ## mend what lint can mend
+	@$(RUN) ruff check --fix . ; $(RUN) ruff format .
+
+# The first of these interpreters that runs, is of a version TensorFlow has wheels for, and can
+# make a virtual environment.
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+
+.venv/installed: requirements.txt
+	@set -e; for python in $(PYTHONS); do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	      2>/dev/null; then \
+	    echo "making .venv with `$$python --version` and installing (a minute or two)"; \
+	    $$python -m venv --clear .venv; \
+	    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt; \
+	    touch $@; exit 0; \
+	  fi; \
+	done; \
+	echo "error: no Python 3.11, 3.12 or 3.13 with venv among: $(PYTHONS)." \
+	  "Install one (on Debian also python3-venv), or name it: make PYTHON=/path/to/python" >&2; \
+	exit 2

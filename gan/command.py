@@ -1,0 +1,109 @@
+"""What the commands share: their common options, their errors, a quiet TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from gan.errors import UserError
+from gan.recipe import seed_number
+from gan.runs import REPOSITORY
+
+BAD_INPUT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line."""
+
+    def error(self, message: str) -> None:
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (--help lists the options)\n")
+
+
+def make_parser(module: str, description: str, **options) -> Parser:
+    """A parser for `python -m gan.<module>` with the options common to all commands."""
+    parser = Parser(
+        prog=f"python -m gan.{module}", description=description, allow_abbrev=False, **options
+    )
+    parser.add_argument("--name", metavar="RUN", help="the run (default: the design's name)")
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        default=REPOSITORY,
+        help="folder that holds experiments/ and images/ (default: the repository)",
+    )
+    parser.add_argument(
+        "--seed", type=checked(seed_number), default=0, help="where randomness starts (default: 0)"
+    )
+    return parser
+
+
+def checked(check: Callable) -> Callable:
+    """`check`, as argparse wants a type: its UserError becomes the option's message."""
+
+    def convert(text: str):
+        try:
+            return check(text)
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def run_command(main: Callable[[], int]) -> None:
+    """Run `main` and exit with its code; a UserError is one line on stderr and code 2."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except UserError as error:
+        message = " ".join(str(error).split())
+        print(f"error: {message}", file=sys.stderr)
+        code = BAD_INPUT
+    except KeyboardInterrupt:
+        code = 130  # as a shell reports a command that SIGINT ended
+    except BrokenPipeError:  # whoever read our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+def load_tensorflow() -> None:
+    """Start TensorFlow and Keras without what they write to stderr while they do.
+
+    That comes from C++ before TensorFlow's own log level applies, so the descriptor is turned
+    away. Where the start fails, what was written is shown.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()  # looks for GPUs, and says so
+        except BaseException:
+            chatter.seek(0)
+            os.write(stderr, chatter.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def command_line(module: str, *arguments: str) -> str:
+    """A command as the user can type it here: with the Python that runs now."""
+    python = Path(sys.executable)
+    here = Path.cwd()
+    shown = str(python.relative_to(here)) if python.is_relative_to(here) else "python"
+    return shlex.join([shown, "-m", f"gan.{module}", *arguments])
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

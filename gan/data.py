@@ -1,0 +1,253 @@
+"""Where images come from: MNIST, Fashion-MNIST, the user's own, or the built-in digits.
+
+Every source ends as the same thing: uint8 images [N, 28, 28, 1] in 0..255, a name and a digest.
+No pickle is ever read, and no more bytes than the images need.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from gan.digits import draw_digits
+from gan.errors import UserError
+from gan.files import replacing
+
+ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+SECONDS_WITHOUT_A_BYTE = 10
+# File, as Keras caches it, and its hash: MNIST's from Keras, Fashion-MNIST's from its own page.
+MNIST = (
+    "mnist.npz",
+    "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+)
+FASHION = (
+    "fashion-mnist/train-images-idx3-ubyte.gz",
+    "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+)
+SYNTHETIC_COUNT, SYNTHETIC_SEED = 60_000, 0
+SYNTHETIC_CACHE = "gan-digits-1.npz"  # a new number whenever the drawing changes
+IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
+IDX_NAMES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
+
+
+class Dataset(NamedTuple):
+    """Training images uint8 [N, 28, 28, 1] in 0..255 and where they came from.
+
+    `source` is what `load_images` takes to find them again, `name` is for people, `digest` is
+    the SHA-256 of shape and pixels; `warning` says what was put in the place of what was asked.
+    """
+
+    images: np.ndarray
+    source: str
+    name: str
+    digest: str
+    warning: str | None = None
+
+
+class Unreachable(UserError):
+    """A download that failed because no network or no server answered."""
+
+
+def load_images(source: str = "auto", say: Callable[[str], None] = print) -> Dataset:
+    """Load training images from `source`; `say` is told of anything that takes a while.
+
+    `mnist`, `fashion` and `synthetic` are those sets, the first two from Keras' cache or else
+    downloaded. Another word is a path: an .npz with `x_train` as Keras lays it out, a folder of
+    IDX files, or a folder of images. `auto` is the file that GAN_DATA names, else MNIST, and
+    where that can be reached neither in the cache nor by network, the built-in digits.
+    Raises UserError when there is no such source or it does not hold 28x28 uint8 images.
+    """
+    if source == "auto":
+        if os.environ.get("GAN_DATA"):
+            return load_images(os.environ["GAN_DATA"], say)
+        try:
+            return load_images("mnist", say)
+        except Unreachable as error:
+            warning = (
+                f"NOT MNIST: {error}. Training on the built-in drawn digits instead. "
+                "For MNIST put mnist.npz somewhere and set GAN_DATA to its path."
+            )
+            return load_images("synthetic", say)._replace(warning=warning)
+    if source == "mnist":
+        return describe(read_npz(fetch(*MNIST, say)), source, "MNIST")
+    if source == "fashion":
+        return describe(read_idx(fetch(*FASHION, say)), source, "Fashion-MNIST")
+    if source == "synthetic":
+        return describe(built_in_digits(say), source, "the built-in digits")
+
+    path = Path(source).expanduser()
+    try:
+        if path.is_dir():
+            idx_files = [file for name in IDX_NAMES for file in sorted(path.glob(f"{name}*"))]
+            images = read_idx(idx_files[0]) if idx_files else read_image_folder(path)
+        elif path.exists():
+            images = read_npz(path)
+        else:
+            raise UserError(
+                f"no data {source!r}: it is neither auto, mnist, fashion or synthetic, nor a path"
+            )
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    return describe(images, str(path.resolve()), path.name)
+
+
+def describe(images: np.ndarray, source: str, name: str) -> Dataset:
+    """The data set of `images` [N, 28, 28] with its digest."""
+    if len(images) == 0:
+        raise UserError(f"{source} holds no images")
+    digest = hashlib.sha256(repr(images.shape).encode() + images.tobytes()).hexdigest()
+    return Dataset(images[..., np.newaxis], source, name, digest)
+
+
+def check_shape(shape: tuple, where: str) -> None:
+    """Raise UserError unless `shape` is [N, 28, 28], before anything that large is read."""
+    if len(shape) != 3 or tuple(shape[1:]) != (28, 28):
+        size = "x".join(map(str, shape[1:])) or "no"
+        raise UserError(f"{where} holds {size} images; they must be 28x28, one channel")
+
+
+def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
+    """Images uint8 [N, 28, 28] from `array` of an .npz file, never unpickling anything."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{array}.npy") as member:
+            version = np.lib.format.read_magic(member)
+            read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
+            shape, fortran_order, dtype = read_header(member)
+            if dtype != np.uint8 or fortran_order:
+                raise UserError(f"{path}: {array} is {dtype}; it must be uint8 pixels in 0..255")
+            check_shape(shape, f"{path}: {array}")
+            return read_pixels(member, shape, path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, AttributeError):
+        raise UserError(f"{path} is no .npz file, or a damaged one") from None
+    except KeyError:
+        raise UserError(f"{path} has no array {array!r}; Keras' mnist.npz has") from None
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{path}: {array} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Images uint8 [N, 28, 28] from an IDX file as MNIST is published in, gzipped or not."""
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            header = np.frombuffer(file.read(16), ">u4")
+            if len(header) < 4 or header[0] != 0x803:  # unsigned byte, three dimensions
+                raise UserError(f"{path} is no IDX file of images")
+            shape = tuple(int(size) for size in header[1:])
+            check_shape(shape, str(path))
+            return read_pixels(file, shape, path)
+    except (gzip.BadGzipFile, zlib.error, EOFError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is damaged: {error}") from None
+
+
+def read_pixels(file: BinaryIO, shape: tuple, path: Path) -> np.ndarray:
+    """The uint8 pixels of `shape` that end `file`; UserError when it has fewer or more."""
+    size = int(np.prod(shape))
+    pixels = bytearray()
+    while len(pixels) <= size and (block := file.read(min(2**24, size + 1 - len(pixels)))):
+        pixels += block
+    if len(pixels) != size:
+        raise UserError(f"{path} is damaged: its header speaks of {size} pixels, not what it holds")
+    return np.frombuffer(bytes(pixels), np.uint8).reshape(shape)
+
+
+def read_image_folder(folder: Path) -> np.ndarray:
+    """Images uint8 [N, 28, 28], in order of file name, from a folder of image files."""
+    from PIL import Image, UnidentifiedImageError
+
+    images = []
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in IMAGE_ENDINGS:
+            try:
+                with Image.open(file) as image:  # reads the header only
+                    check_shape((1, image.height, image.width), str(file))
+                    images.append(np.asarray(image.convert("L"), np.uint8))
+            except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError):
+                raise UserError(f"{file} is no image, or a damaged one") from None
+    if not images:
+        raise UserError(f"{folder} holds neither IDX files ({IDX_NAMES[0]}) nor images")
+    return np.stack(images)
+
+
+def cache_folder() -> Path:
+    """Keras' own cache of data sets."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+
+
+def fetch(name: str, expected_hash: str, say: Callable[[str], None]) -> Path:
+    """Path of file `name` in Keras' cache, downloaded first where it is not there.
+
+    Raises Unreachable without a network, UserError for a file with another hash.
+    """
+    path = cache_folder() / name
+    if not path.exists():
+        url = ORIGIN + path.name
+        say(f"downloading {url}")
+        try:
+            download(url, path, expected_hash)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
+    elif hash_of(path.read_bytes(), expected_hash) != expected_hash:
+        raise UserError(
+            f"{path} is not the published file (its hash differs); "
+            "delete it to download it again, or use it as it is with --data PATH"
+        )
+    return path
+
+
+def download(url: str, path: Path, expected_hash: str) -> None:
+    """Download `url` to `path`, whole or not at all, if it has the hash."""
+    import requests  # here, as few runs need it
+
+    try:
+        # The time-out is for connecting and for each wait between bytes, not for the whole.
+        with requests.get(url, stream=True, timeout=SECONDS_WITHOUT_A_BYTE) as response:
+            response.raise_for_status()
+            content = response.content
+    except requests.HTTPError as error:
+        raise Unreachable(f"{url} answered {error.response.status_code}") from None
+    except requests.Timeout:
+        raise Unreachable(f"{url} sent nothing for {SECONDS_WITHOUT_A_BYTE} s") from None
+    except requests.RequestException as error:
+        reason = "timed out" if "timed out" in str(error) else "no network?"
+        raise Unreachable(f"{url} cannot be reached ({reason})") from None
+    if hash_of(content, expected_hash) != expected_hash:
+        raise UserError(f"{url} sent another file than the published one (its hash differs)")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def hash_of(content: bytes, like: str) -> str:
+    """Hash of `content` by the algorithm that `like`, an "algorithm:hexadecimal", names."""
+    algorithm = like.split(":")[0]
+    return f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}"
+
+
+def built_in_digits(say: Callable[[str], None]) -> np.ndarray:
+    """The 60,000 built-in digits, uint8 [N, 28, 28], drawn once and then cached."""
+    path = cache_folder() / SYNTHETIC_CACHE
+    try:
+        return read_npz(path)
+    except (OSError, UserError):
+        pass  # not drawn yet, or damaged: drawing heals it
+    say(f"drawing {SYNTHETIC_COUNT:,} digits (once, some seconds)")
+    images, labels = draw_digits(SYNTHETIC_COUNT, SYNTHETIC_SEED)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, x_train=images, y_train=labels)
+    except OSError:
+        pass  # a home folder that cannot be written to costs only the drawing, each time
+    return images

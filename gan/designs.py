@@ -1,0 +1,45 @@
+"""The table of designs: a name for each document."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple
+
+from gan.errors import UserError
+from gan.recipe import override
+
+
+class Entry(NamedTuple):
+    """Where a design is found, and a line about it. Modules load TensorFlow, so they load late."""
+
+    module: str
+    design_class: str
+    recipe: str
+    summary: str
+
+
+DESIGNS = {
+    "dense": Entry("gan.dense", "GAN", "DENSE", "dense nets, one shared Adam (document 003)"),
+    "dense-sgd": Entry("gan.dense", "GAN", "DENSE_SGD", "the same nets, plain SGD (document 000)"),
+}
+
+
+def find_recipe(name: str):
+    """The recipe of design `name`, with its document's numbers. Raises UserError."""
+    if name not in DESIGNS:
+        raise UserError(f"no design {name!r}; there are {', '.join(DESIGNS)}")
+    return getattr(import_module(DESIGNS[name].module), DESIGNS[name].recipe)
+
+
+def build_design(name: str, image_shape: tuple = (28, 28, 1), **recipe_overrides):
+    """Build the nets and optimizers of design `name`, ready to train.
+
+    `recipe_overrides` replace the document's numbers; None leaves one as it is. Raises UserError
+    for an unknown name or setting, or a value out of range.
+    """
+    recipe = override(
+        find_recipe(name),
+        **{key: value for key, value in recipe_overrides.items() if value is not None},
+    )
+    design_class = getattr(import_module(DESIGNS[name].module), DESIGNS[name].design_class)
+    return design_class(recipe, image_shape=image_shape, name=name)

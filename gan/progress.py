@@ -1,0 +1,81 @@
+"""What a run says while it trains: one live line, or plain ones where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
+
+SECONDS_BETWEEN_PLAIN_LINES = 10
+
+
+class Report:
+    """Progress of one run of `total` steps, of which `done` were made before. A context manager.
+
+    `rate` is steps per second since the first call of `update`, which leaves out compiling.
+    """
+
+    def __init__(self, name: str, done: int, total: int) -> None:
+        self.name, self.done, self.total = name, done, total
+        self.console = Console(highlight=False)
+        self.first_step, self.first_time = None, time.monotonic()
+        self.last_line = time.monotonic()
+        text = Column(no_wrap=True)
+        self.live = Progress(
+            TextColumn("{task.description}", table_column=text),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
+            MofNCompleteColumn(table_column=text),
+            TextColumn("{task.fields[rate]}", table_column=text),
+            TimeRemainingColumn(compact=True, table_column=text),
+            TextColumn("{task.fields[values]}", table_column=text),
+            console=self.console,
+            expand=True,
+        )
+
+    def __enter__(self) -> Report:
+        if self.console.is_terminal:
+            self.task = self.live.add_task(
+                self.name, completed=self.done, total=self.total, rate="compiling", values=""
+            )
+            self.live.start()
+        return self
+
+    def __exit__(self, *exception) -> None:
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def update(self, done: int, values: dict[str, float]) -> None:
+        """Say that `done` steps are made, and the metrics' present `values`."""
+        now = time.monotonic()
+        if self.first_step is None:
+            self.first_step, self.first_time = done, now
+        self.done = done
+        text = " ".join(f"{name} {value:.3f}" for name, value in values.items())
+        rate = f"{self.rate:.0f} it/s" if self.rate >= 10 else f"{self.rate:.2f} it/s"
+        if self.console.is_terminal:
+            self.live.update(self.task, completed=done, rate=rate, values=text)
+        elif now - self.last_line > SECONDS_BETWEEN_PLAIN_LINES or done == self.total:
+            self.last_line = now
+            left = (self.total - done) / self.rate if self.rate else 0
+            self.say(f"step {done:,}/{self.total:,}  {rate}  {duration(left)} left  {text}")
+
+    @property
+    def rate(self) -> float:
+        seconds = time.monotonic() - self.first_time
+        return (self.done - (self.first_step or 0)) / seconds if seconds > 0 else 0.0
+
+    def say(self, line: str) -> None:
+        """Print a line, above the live one where there is one."""
+        self.console.print(line, markup=False, soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min 05 s, 2 h 03 min."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

@@ -1,0 +1,101 @@
+"""The settings every design has.
+
+Here stand each setting's type, range and help, once; the numbers stand in the design's own
+module, as its document gives them. The options of `python -m gan.train` are made from this class.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+
+from gan.errors import UserError
+
+
+def _number(value, kind: type, is_valid: Callable, wanted: str):
+    """`value`, a number or the text of one, as `kind`; UserError saying what was `wanted`."""
+    try:
+        number = kind(value)
+        if is_valid(number) and (isinstance(value, str) or number == value):
+            return number
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise UserError(f"must be {wanted}, not {value!r}")
+
+
+def positive_int(value) -> int:
+    """A whole number of at least 1; above 2**31 no counter or buffer would hold it."""
+    return _number(value, int, lambda n: 1 <= n < 2**31, "a whole number of at least 1")
+
+
+def seed_number(value) -> int:
+    """A seed as NumPy, Keras and TensorFlow all take it."""
+    return _number(value, int, lambda n: 0 <= n < 2**31, "a whole number from 0 to 2147483647")
+
+
+def positive_float(value) -> float:
+    return _number(value, float, lambda x: 0 < x < math.inf, "a number above 0")
+
+
+def fraction(value) -> float:
+    return _number(value, float, lambda x: 0 <= x < 1, "a number of at least 0 and below 1")
+
+
+def setting(check: Callable, help: str, **default):
+    """Declare a field with what its command-line option needs."""
+    return field(metadata={"check": check, "help": help}, **default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How one design is trained. None means that the design has no such setting.
+
+    Raises UserError, naming the setting, for a value of the wrong type or out of range.
+    """
+
+    steps: int | None = setting(
+        positive_int, "train for this many steps in all (a step uses one batch)", default=None
+    )
+    epochs: int | None = setting(
+        positive_int, "train for this many passes through the data, instead", default=None
+    )
+    batch_size: int = setting(positive_int, "real images in a step")
+    latent_dim: int = setting(positive_int, "length of a noise vector")
+    learning_rate: float = setting(positive_float, "learning rate of both nets")
+    beta_1: float | None = setting(fraction, "Adam's decay rate of the first moment", default=None)
+    sample_interval: int = setting(positive_int, "steps from one grid of samples to the next")
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if value is None and setting.default is None:
+                continue
+            try:
+                setting.metadata["check"](value)
+            except UserError as error:
+                raise UserError(f"{setting.name} {error}") from None
+        if (self.steps is None) == (self.epochs is None):
+            raise UserError("give either steps or epochs")
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Length of the whole training in steps, given the steps in one pass."""
+        return self.epochs * steps_per_epoch if self.steps is None else self.steps
+
+
+LENGTH = ("steps", "epochs")  # how long, not how: these alone may change when a run goes on
+
+
+def override(recipe: Recipe, **overrides) -> Recipe:
+    """`recipe` with some settings replaced; `epochs` replaces `steps` and the other way round.
+
+    Raises UserError for a setting that the design does not have.
+    """
+    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    for name in overrides:
+        if values.get(name) is None and name not in LENGTH:
+            known = ", ".join(key for key, value in values.items() if value is not None)
+            raise UserError(f"no setting {name!r} in this design; it has {known}")
+    if any(overrides.get(name) is not None for name in LENGTH):
+        values |= dict.fromkeys(LENGTH)
+    return type(recipe)(**values | overrides)

@@ -1,0 +1,152 @@
+"""python -m gan.train DESIGN: train one of the designs, or go on training it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from dataclasses import fields
+
+from gan.command import (
+    checked,
+    command_line,
+    load_tensorflow,
+    make_parser,
+    run_command,
+    shown_path,
+)
+from gan.data import Dataset, load_images
+from gan.designs import DESIGNS, build_design
+from gan.errors import UserError
+from gan.progress import duration
+from gan.recipe import LENGTH, Recipe, positive_float
+from gan.runs import CHECKPOINT_SECONDS, REPOSITORY, Run
+
+LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    designs = "\n".join(f"  {name:<10} {entry.summary}" for name, entry in DESIGNS.items())
+    parser = make_parser(
+        "train",
+        "Train a design; the same command again goes on where it stopped.\n\ndesigns:\n" + designs,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="The settings' defaults are the documents' numbers, in each design's module.",
+    )
+    parser.add_argument("design", metavar="DESIGN", choices=DESIGNS, help=", ".join(DESIGNS))
+    parser.add_argument(
+        "--data",
+        default="auto",
+        help="auto, mnist, fashion, synthetic, an .npz as Keras' mnist.npz, a folder of IDX files "
+        "or of images (default: auto: $GAN_DATA, else MNIST, else the built-in digits)",
+    )
+    parser.add_argument("--fresh", action="store_true", help="start the run over, deleting it")
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=checked(positive_float),
+        metavar="S",
+        default=CHECKPOINT_SECONDS,
+        help=f"seconds from one checkpoint to the next (default: {CHECKPOINT_SECONDS:g})",
+    )
+    settings = parser.add_argument_group("settings")
+    length = settings.add_mutually_exclusive_group()
+    for field in fields(Recipe):
+        (length if field.name in LENGTH else settings).add_argument(
+            f"--{field.name.replace('_', '-')}",
+            metavar="N",
+            type=checked(field.metadata["check"]),
+            help=field.metadata["help"],
+        )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train as the command line says; 0 at the end of the run, 128 + signal when stopped."""
+    options = parse(arguments)
+    run = Run(options.name or options.design, options.root)
+    dataset = load_dataset(options.data, None if options.fresh else run.config())
+
+    load_tensorflow()
+    import keras
+
+    from gan import loop
+    from gan.distribute import choose_strategy
+
+    keras.utils.set_random_seed(options.seed)  # the weights' first values
+    strategy, devices = choose_strategy()
+    overrides = {field.name: getattr(options, field.name) for field in fields(Recipe)}
+    with strategy.scope():
+        design = build_design(options.design, dataset.images.shape[1:], **overrides)
+    if dataset.warning:
+        warn(dataset.warning)
+    print(f"design  {options.design}: {DESIGNS[options.design].summary}")
+    print(f"data    {dataset.name}, {len(dataset.images):,} images ({dataset.source})")
+    print(f"device  {devices}")
+
+    outcome = loop.train(
+        design,
+        run,
+        dataset,
+        seed=options.seed,
+        fresh=options.fresh,
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
+    report(run, outcome, options)
+    return 128 + outcome.stopped_by if outcome.stopped_by else 0
+
+
+def load_dataset(source: str, config: dict | None) -> Dataset:
+    """The data that `source` means; `auto` means the same again for a run that has a `config`."""
+    if source == "auto" and config is not None:
+        recorded = config["data"]["source"]
+        try:
+            return load_images(recorded)
+        except UserError:
+            pass  # it has moved: `auto` may find it, and its digest will tell
+    return load_images(source)
+
+
+def warn(message: str) -> None:
+    """Print a warning on stderr that stands out from the lines around it."""
+    bar = "!" * 80
+    lines = textwrap.wrap(message, 80, break_long_words=False, break_on_hyphens=False)
+    print("\n".join(["", bar, *lines, bar, ""]), file=sys.stderr)
+
+
+def report(run: Run, outcome, options: argparse.Namespace) -> None:
+    """Say how far the run came, where its pictures are, and what can be done next."""
+    if outcome.stopped_by:
+        print(f"stopped after step {outcome.done:,} of {outcome.total:,}; all of it is saved")
+        print(f"  go on     {self_command(drop=['--fresh'])}")
+        return
+    if outcome.trained:
+        rate = outcome.trained / outcome.seconds
+        seconds = duration(outcome.seconds)
+        print(f"trained {outcome.trained:,} steps in {seconds} ({rate:.0f} it/s), all included")
+    else:
+        command = self_command(drop=[*LENGTH_OPTIONS, "--fresh"])
+        print(f"run {run.name!r} is finished: it has {outcome.done:,} steps")
+        print(f"  longer    {command} --steps {2 * outcome.done}")
+        print(f"  anew      {command} --fresh")
+    print(f"  pictures  {shown_path(run.images)}/ (the last: final.png)")
+    print(f"  losses    {shown_path(run.metrics)}")
+    root = [] if options.root == REPOSITORY else ["--root", str(options.root)]
+    print(f"  sample    {command_line('generate', '--name', run.name, *root)}")
+
+
+def self_command(drop: list[str]) -> str:
+    """The command that is running, without the options in `drop` and their values."""
+    kept, skip_value = [], False
+    for word in sys.argv[1:]:
+        option = word.split("=")[0]
+        if option in drop:
+            skip_value = option in LENGTH_OPTIONS and "=" not in word
+        elif skip_value:
+            skip_value = False
+        else:
+            kept.append(word)
+    return command_line("train", *kept)
+
+
+if __name__ == "__main__":
+    run_command(main)
