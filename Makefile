@@ -6,7 +6,7 @@
 RUN := .venv/bin/python -m
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd generate test lint format
+.PHONY: help train-dense train-dense-sgd generate digits-check test lint format
 
 help:
 	@echo "targets:"
@@ -20,6 +20,9 @@ train-dense-sgd: .venv/installed  ## train the same nets with plain SGD, documen
 
 generate: .venv/installed  ## draw new images with the run trained last
 	@$(RUN) gan.generate $(ARGS)
+
+digits-check: .venv/installed  ## measure how like MNIST the built-in digits are (needs GAN_DATA)
+	@.venv/bin/python experiments/drawn_digits.py
 
 test: .venv/installed  ## run the tests
 	@$(RUN) pytest -q tests
@@ -40,7 +43,7 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 	      2>/dev/null; then \
 	    echo "making .venv with `$$python --version` and installing (a minute or two)"; \
 	    $$python -m venv --clear .venv; \
-	    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt; \
+	    .venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.txt; \
 	    touch $@; exit 0; \
 	  fi; \
 	done; \
