@@ -6,7 +6,7 @@
 RUN := .venv/bin/python -m
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd generate digits-check test lint format
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate digits-check test lint format
 
 help:
 	@echo "targets:"
@@ -17,6 +17,15 @@ train-dense: .venv/installed  ## train the dense GAN of document 003
 
 train-dense-sgd: .venv/installed  ## train the same nets with plain SGD, document 000
 	@$(call TRAIN,dense-sgd)
+
+train-d-on-g: .venv/installed  ## train the convolutional GAN of document 001
+	@$(call TRAIN,d-on-g)
+
+train-mlp: .venv/installed  ## train the dense GAN of document 002, PyTorch's semantics
+	@$(call TRAIN,mlp)
+
+train-dcgan: .venv/installed  ## train the DCGAN of document 004
+	@$(call TRAIN,dcgan)
 
 generate: .venv/installed  ## draw new images with the run trained last
 	@$(RUN) gan.generate $(ARGS)

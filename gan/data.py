@@ -1,6 +1,6 @@
 """Where images come from: MNIST, Fashion-MNIST, the user's own, or the built-in digits.
 
-Every source ends as the same thing: uint8 images [N, 28, 28, 1] in 0..255, a name and a digest.
+Every source ends as the same thing: uint8 images [N, H, W, C] in 0..255, a name and a digest.
 No pickle is ever read, and no more bytes than the images need.
 """
 
@@ -35,14 +35,16 @@ FASHION = (
 SYNTHETIC_COUNT, SYNTHETIC_SEED = 60_000, 0
 SYNTHETIC_CACHE = "gan-digits-1.npz"  # a new number whenever the drawing changes
 IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
+LARGEST_IMAGE = 2**24  # pixels of a file in a folder; more is no picture to train on
 IDX_NAMES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 
 
 class Dataset(NamedTuple):
-    """Training images uint8 [N, 28, 28, 1] in 0..255 and where they came from.
+    """Training images uint8 [N, H, W, 1 or 3] in 0..255 and where they came from.
 
     `source` is what `load_images` takes to find them again, `name` is for people, `digest` is
-    the SHA-256 of shape and pixels; `warning` says what was put in the place of what was asked.
+    the SHA-256 of shape and pixels; `warning` says what was put in the place of what was asked,
+    `resized_to` is the (height, width) that was asked for, if any.
     """
 
     images: np.ndarray
@@ -50,32 +52,42 @@ class Dataset(NamedTuple):
     name: str
     digest: str
     warning: str | None = None
+    resized_to: tuple[int, int] | None = None
 
 
 class Unreachable(UserError):
     """A download that failed because no network or no server answered."""
 
 
-def load_images(source: str = "auto", say: Callable[[str], None] = print) -> Dataset:
+def load_images(
+    source: str = "auto",
+    image_size: tuple[int, int] | None = None,
+    say: Callable[[str], None] = print,
+) -> Dataset:
     """Load training images from `source`; `say` is told of anything that takes a while.
 
     `mnist`, `fashion` and `synthetic` are those sets, the first two from Keras' cache or else
     downloaded. Another word is a path: an .npz with `x_train` as Keras lays it out, a folder of
     IDX files, or a folder of images. `auto` is the file that GAN_DATA names, else MNIST, and
     where that can be reached neither in the cache nor by network, the built-in digits.
-    Raises UserError when there is no such source or it does not hold 28x28 uint8 images.
+    `image_size` = (height, width) resizes the images of a folder, which may then differ in size.
+    Raises UserError when there is no such source, or its images are not uint8, not of one size,
+    or of sides that are no multiples of 4 (the convolutional designs halve them twice).
     """
     if source == "auto":
         if os.environ.get("GAN_DATA"):
-            return load_images(os.environ["GAN_DATA"], say)
+            return load_images(os.environ["GAN_DATA"], image_size, say)
         try:
-            return load_images("mnist", say)
+            return load_images("mnist", say=say)
         except Unreachable as error:
             warning = (
                 f"NOT MNIST: {error}. Training on the built-in drawn digits instead. "
                 "For MNIST put mnist.npz somewhere and set GAN_DATA to its path."
             )
-            return load_images("synthetic", say)._replace(warning=warning)
+            return load_images("synthetic", say=say)._replace(warning=warning)
+    path = Path(source).expanduser()
+    if image_size and not path.is_dir():
+        raise UserError("--image-size goes with --data FOLDER, a folder of images")
     if source == "mnist":
         return describe(read_npz(fetch(*MNIST, say)), source, "MNIST")
     if source == "fashion":
@@ -83,11 +95,13 @@ def load_images(source: str = "auto", say: Callable[[str], None] = print) -> Dat
     if source == "synthetic":
         return describe(built_in_digits(say), source, "the built-in digits")
 
-    path = Path(source).expanduser()
     try:
         if path.is_dir():
             idx_files = [file for name in IDX_NAMES for file in sorted(path.glob(f"{name}*"))]
-            images = read_idx(idx_files[0]) if idx_files else read_image_folder(path)
+            if idx_files and not image_size:
+                images = read_idx(idx_files[0])
+            else:
+                images = read_image_folder(path, image_size)
         elif path.exists():
             images = read_npz(path)
         else:
@@ -96,26 +110,33 @@ def load_images(source: str = "auto", say: Callable[[str], None] = print) -> Dat
             )
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
-    return describe(images, str(path.resolve()), path.name)
+    return describe(images, str(path.resolve()), path.name)._replace(resized_to=image_size)
 
 
 def describe(images: np.ndarray, source: str, name: str) -> Dataset:
-    """The data set of `images` [N, 28, 28] with its digest."""
+    """The data set of `images` [N, H, W] or [N, H, W, C] with its digest."""
     if len(images) == 0:
         raise UserError(f"{source} holds no images")
     digest = hashlib.sha256(repr(images.shape).encode() + images.tobytes()).hexdigest()
-    return Dataset(images[..., np.newaxis], source, name, digest)
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    return Dataset(images, source, name, digest)
 
 
 def check_shape(shape: tuple, where: str) -> None:
-    """Raise UserError unless `shape` is [N, 28, 28], before anything that large is read."""
-    if len(shape) != 3 or tuple(shape[1:]) != (28, 28):
-        size = "x".join(map(str, shape[1:])) or "no"
-        raise UserError(f"{where} holds {size} images; they must be 28x28, one channel")
+    """Raise UserError unless `shape` is one of images the nets can make."""
+    sides, channels = shape[1:3], shape[3:] or (1,)
+    if len(shape) not in (3, 4) or channels not in ((1,), (3,)):
+        raise UserError(f"{where} has the shape {shape}; it must be [N, H, W], [N, H, W, 1 or 3]")
+    if any(side % 4 or not 12 <= side <= 1024 for side in sides):
+        raise UserError(
+            f"{where} holds {sides[0]}x{sides[1]} images; both sides must be multiples of 4 "
+            "from 12 to 1024 (MNIST's are 28x28); a folder of images takes --image-size"
+        )
 
 
 def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
-    """Images uint8 [N, 28, 28] from `array` of an .npz file, never unpickling anything."""
+    """Images uint8 [N, H, W] or [N, H, W, C] from `array` of an .npz, never unpickling anything."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{array}.npy") as member:
             version = np.lib.format.read_magic(member)
@@ -136,7 +157,7 @@ def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """Images uint8 [N, 28, 28] from an IDX file as MNIST is published in, gzipped or not."""
+    """Images uint8 [N, H, W] from an IDX file as MNIST is published in, gzipped or not."""
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
             header = np.frombuffer(file.read(16), ">u4")
@@ -162,22 +183,37 @@ def read_pixels(file: BinaryIO, shape: tuple, path: Path) -> np.ndarray:
     return np.frombuffer(bytes(pixels), np.uint8).reshape(shape)
 
 
-def read_image_folder(folder: Path) -> np.ndarray:
-    """Images uint8 [N, 28, 28], in order of file name, from a folder of image files."""
+def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.ndarray:
+    """Images uint8 [N, H, W, 1 or 3], in order of file name, from a folder of image files.
+
+    They are all grey, or else all made RGB; `image_size` is (height, width), by default the
+    first one's, which the others must have too.
+    """
     from PIL import Image, UnidentifiedImageError
 
-    images = []
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in IMAGE_ENDINGS:
-            try:
-                with Image.open(file) as image:  # reads the header only
-                    check_shape((1, image.height, image.width), str(file))
-                    images.append(np.asarray(image.convert("L"), np.uint8))
-            except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError):
-                raise UserError(f"{file} is no image, or a damaged one") from None
-    if not images:
+    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in IMAGE_ENDINGS]
+    if not files:
         raise UserError(f"{folder} holds neither IDX files ({IDX_NAMES[0]}) nor images")
-    return np.stack(images)
+    images, resize = [], image_size is not None
+    for file in files:
+        try:
+            with Image.open(file) as image:  # reads the header only
+                if image.width * image.height > LARGEST_IMAGE:
+                    raise UserError(f"{file} is too large: {image.width}x{image.height} pixels")
+                height, width = image_size = image_size or (image.height, image.width)
+                check_shape((1, height, width), str(file))
+                if image.size != (width, height) and not resize:
+                    raise UserError(
+                        f"{file} is {image.height}x{image.width} and the first image "
+                        f"{height}x{width}; --image-size makes them equal"
+                    )
+                image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
+                images.append(image.resize((width, height), Image.Resampling.LANCZOS))
+        except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError):
+            raise UserError(f"{file} is no image, or a damaged one") from None
+    mode = "L" if all(image.mode == "L" for image in images) else "RGB"
+    pixels = np.stack([np.asarray(image.convert(mode), np.uint8) for image in images])
+    return pixels.reshape(len(images), height, width, len(mode))
 
 
 def cache_folder() -> Path:

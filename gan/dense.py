@@ -42,6 +42,8 @@ DENSE = Recipe(
     latent_dim=100,
     learning_rate=2e-4,
     beta_1=0.5,
+    noise="normal",
+    order="random",  # np.random.randint: with replacement
     sample_interval=200,
 )
 DENSE_SGD = Recipe(
@@ -49,6 +51,8 @@ DENSE_SGD = Recipe(
     batch_size=32,
     latent_dim=100,
     learning_rate=0.01,  # Keras' "sgd" by name: no momentum
+    noise="normal",
+    order="random",
     sample_interval=200,
 )
 
@@ -67,7 +71,7 @@ class GAN:
     """
 
     metrics = ("d_loss", "d_accuracy", "g_loss")
-    grid_shape = (5, 5)
+    grid_count = 25
     compile_with_xla = True  # small matrices: XLA doubles the speed on a CPU
 
     def __init__(
@@ -153,7 +157,11 @@ class GAN:
         """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the documents sample."""
         return self.generator(noise, training=False)
 
-    def grid_name(self, step: int) -> str | None:
+    def noise_counts(self, real_count: int) -> tuple[int, int]:
+        """How many noise vectors a step on `real_count` images takes: D's and G's."""
+        return real_count, real_count
+
+    def grid_name(self, step: int, steps_per_epoch: int) -> str | None:
         """Name of the grid drawn after `step` (from 0), or None if it draws none there."""
         return str(step) if step % self.recipe.sample_interval == 0 else None
 

@@ -21,6 +21,9 @@ class Entry(NamedTuple):
 DESIGNS = {
     "dense": Entry("gan.dense", "GAN", "DENSE", "dense nets, one shared Adam (document 003)"),
     "dense-sgd": Entry("gan.dense", "GAN", "DENSE_SGD", "the same nets, plain SGD (document 000)"),
+    "d-on-g": Entry("gan.d_on_g", "DOnG", "D_ON_G", "upsampling and tanh, SGD (document 001)"),
+    "mlp": Entry("gan.mlp", "MLPGAN", "MLP", "dense nets as PyTorch has them (document 002)"),
+    "dcgan": Entry("gan.dcgan", "ConvolutionalGAN", "DCGAN", "the DCGAN (document 004)"),
 }
 
 

@@ -6,85 +6,147 @@ import argparse
 from pathlib import Path
 
 from gan.command import checked, command_line, load_tensorflow, make_parser, run_command, shown_path
-from gan.designs import build_design
+from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
+from gan.files import replacing
 from gan.recipe import positive_int
 from gan.runs import Run, find_runs
 
-CHUNK = 1000  # images made at a time
-LARGEST_COUNT = 40_000  # one picture of 200 x 200
+LARGEST_PICTURE = 40_000  # images in one PNG: 200 x 200
+LARGEST_COUNT = 1_000_000  # images kept in memory: 0.8 GB of 28x28
+CANDIDATES = 20  # for each image kept: document 001's number
+ENLARGED_UP_TO = 1_000  # images; larger pictures need no zoom to be seen
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = make_parser("generate", "Draw new images with a trained run, as one PNG.")
+    parser = make_parser(
+        "generate",
+        "Draw new images with a trained run, as one PNG unless another output is asked for.",
+    )
+    parser.add_argument("--design", choices=DESIGNS, help="the newest run of this design")
+    number = checked(positive_int)
+    parser.add_argument("--count", metavar="N", type=number, default=100, help="images (100)")
     parser.add_argument(
-        "--count", type=checked(positive_int), default=100, help="how many (default: 100)"
+        "--nice", action="store_true", help="keep the images that the discriminator takes for real"
     )
     parser.add_argument(
-        "--out",
-        metavar="FILE.png",
-        type=Path,
-        help="where to (default: images/RUN/generated.png)",
+        "--candidates",
+        metavar="N",
+        type=number,
+        help=f"made for each image that --nice keeps ({CANDIDATES})",
     )
+    parser.add_argument(
+        "--out", metavar="FILE.png", type=Path, help="one picture (images/RUN/generated.png)"
+    )
+    parser.add_argument("--npz", metavar="FILE.npz", type=Path, help="images and scores, as arrays")
+    parser.add_argument("--separate", metavar="DIR", type=Path, help="one PNG for each image")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the PNG that the command line asks for; 0, or UserError."""
+    """Write what the command line asks for; 0, or UserError."""
     options = parse(arguments)
-    run = Run(options.name, options.root) if options.name else newest_run(options.root)
-    config = run.config()
-    if config is None:
-        raise UserError(
-            f"no run {run.name!r} in {shown_path(options.root / 'experiments')}; "
-            f"train one: {command_line('train', 'dense')}"
-        )
-    if not (steps := run.checkpointed_steps()):
-        raise UserError(f"run {run.name!r} has no checkpoint yet; wait a minute, or train it on")
-    out = options.out or run.grid("generated")
-    if out.suffix != ".png":
-        raise UserError(f"--out must be a .png file, not {str(out)!r}")
-    if options.count > LARGEST_COUNT:
-        raise UserError(f"--count can be at most {LARGEST_COUNT:,}: it makes one picture")
+    check(options)
+    run = choose_run(options)
+    config, steps = run.config(), run.checkpointed_steps()[-1]
+    only_default = not (options.out or options.npz or options.separate)
+    picture = run.grid("generated") if only_default else options.out
+    check_count(options.count, picture is not None)
+    for folder in (path.parent for path in (picture, options.npz) if path):
+        make_folder(folder)
+    if options.separate:
+        make_folder(options.separate)
 
     load_tensorflow()
-    import numpy as np
-
-    from gan import batches
-    from gan.grid import save_grid
     from gan.loop import all_variables
+    from gan.sampling import collect, draw_best, draw_samples
 
     shape = tuple(config["data"]["images"][1:])
     design = build_design(config["design"], shape, **config["recipe"])
-    run.restore_checkpoint(steps[-1], all_variables(design))
+    run.restore_checkpoint(steps, all_variables(design))
+    print(f"run {run.name!r}: {config['design']}, {steps:,} steps; seed {options.seed}")
+    if options.nice:
+        candidates = options.count * (options.candidates or CANDIDATES)
+        samples, everything = draw_best(design, options.seed, options.count, candidates)
+        print(f"D's score of all {candidates:,}: {everything}")
+    else:
+        samples = collect(draw_samples(design, options.seed, options.count))
+    print(f"D's score of the {options.count:,} kept: {samples.summary()}")
 
-    images = []
-    for chunk in range(0, options.count, CHUNK):
-        # Whole chunks are drawn, so that image n is the same whatever the count.
-        noise = batches.draw_noise(
-            options.seed, chunk, batches.SAMPLE_NOISE, (CHUNK, design.recipe.latent_dim)
-        )
-        images.append(design.sample(noise[: options.count - chunk]).numpy())
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        save_grid(out, np.concatenate(images))
+        write(samples, picture, options.npz, options.separate)
     except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from None
-    print(
-        f"{options.count:,} images of run {run.name!r} ({config['design']}, {steps[-1]:,} steps, "
-        f"seed {options.seed}): {shown_path(out)}"
-    )
+        raise UserError(f"{error.filename} cannot be written: {error.strerror}") from None
     return 0
 
 
-def newest_run(root: Path) -> Run:
-    """The run under `root` that was trained last. Raises UserError when there is none."""
-    if not (runs := find_runs(root)):
-        raise UserError(
-            f"no trained run in {shown_path(root / 'experiments')}; "
-            f"train one: {command_line('train', 'dense')}"
-        )
-    return runs[-1]
+def check(options: argparse.Namespace) -> None:
+    """Raise UserError for options that do not go together."""
+    if options.candidates and not options.nice:
+        raise UserError("--candidates goes with --nice")
+    if options.name and options.design:
+        raise UserError("give --name or --design, not both")
+    for option, ending in (("out", ".png"), ("npz", ".npz")):
+        path = getattr(options, option)
+        if path and path.suffix != ending:
+            raise UserError(f"--{option} must be a {ending} file, not {str(path)!r}")
+
+
+def check_count(count: int, as_picture: bool) -> None:
+    """Raise UserError for more images than the output has room for."""
+    largest = LARGEST_PICTURE if as_picture else LARGEST_COUNT
+    if count > largest:
+        hint = "; --npz or --separate take more" if as_picture else ""
+        raise UserError(f"--count can be at most {largest:,}{hint}")
+
+
+def choose_run(options: argparse.Namespace) -> Run:
+    """The run that is named, or the one trained last. Raises UserError when there is none."""
+    runs = find_runs(options.root)
+    train = command_line("train", options.design or "dense")
+    if options.name:
+        named = Run(options.name, options.root)
+        if named.name in (run.name for run in runs):
+            return named
+        missing = f"trained run {options.name!r}"
+    else:
+        runs = [run for run in runs if options.design in (None, run.config()["design"])]
+        if runs:
+            return runs[-1]
+        missing = f"trained run of {options.design}" if options.design else "trained run"
+    folder = shown_path(options.root / "experiments")
+    raise UserError(
+        f"no {missing} in {folder} (one has its first checkpoint after a minute); {train}"
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for the output before the work begins. Raises UserError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made or is no folder: {error.strerror}") from None
+
+
+def write(samples, picture: Path | None, archive: Path | None, separate: Path | None) -> None:
+    """Write samples, in their order, as what is asked for, and say where."""
+    import numpy as np
+
+    from gan.grid import ZOOM, save_grid
+
+    images, scores = samples
+    if picture:
+        save_grid(picture, images, ZOOM if len(images) <= ENLARGED_UP_TO else 1)
+        print(f"{shown_path(picture)}: {len(images):,} images")
+    if archive:
+        with replacing(archive) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, images=images, scores=scores)
+        print(f"{shown_path(archive)}: images {images.shape}, scores {scores.shape}")
+    if separate:
+        digits = len(str(len(images) - 1))
+        for index in range(len(images)):
+            save_grid(separate / f"{index:0{digits}d}.png", images[index : index + 1], zoom=1)
+        print(f"{shown_path(separate)}/: {len(images):,} pictures")
 
 
 if __name__ == "__main__":

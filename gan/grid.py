@@ -1,9 +1,10 @@
-"""Images as the eye wants them: a mosaic in one PNG."""
+"""Images as the eye wants them: a mosaic in one PNG, a training in one GIF."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,19 @@ from PIL import Image
 from gan.files import replacing
 
 ZOOM = 3  # screen pixels for one of ours: 28 pixels are too few to look at
+GIF_FRAMES = 50  # at most, and of GIF_WIDTH pixels: together under 5 MB even for noise
+GIF_WIDTH = 340
+GIF_SECONDS = 8  # from the first frame to the last
+GIF_GREYS = 16
 
 
 def to_pixels(images: np.ndarray) -> np.ndarray:
-    """Images in [-1, 1], any shape -> uint8 in 0..255, rounded down as document 001 does."""
+    """Images in [-1, 1], any shape -> uint8 in 0..255, rounded down as document 001 does.
+
+    Images that are uint8 already stay as they are.
+    """
+    if getattr(images, "dtype", None) == np.uint8:
+        return images
     return np.clip(np.asarray(images, np.float32) * 127.5 + 127.5, 0, 255).astype(np.uint8)
 
 
@@ -37,7 +47,10 @@ def combine_images(generated_images: np.ndarray) -> np.ndarray:
 
 
 def encode_grid(images: np.ndarray, zoom: int = ZOOM) -> bytes:
-    """PNG of the mosaic of images [N, H, W, 1 or 3] in [-1, 1], each pixel `zoom` pixels wide."""
+    """PNG of the mosaic of images [N, H, W, 1 or 3], each of their pixels `zoom` pixels wide.
+
+    They are what `to_pixels` takes: float in [-1, 1], or uint8.
+    """
     mosaic = combine_images(to_pixels(images))
     mosaic = mosaic.repeat(zoom, axis=0).repeat(zoom, axis=1)
     buffer = io.BytesIO()
@@ -50,3 +63,31 @@ def save_grid(path: Path, images: np.ndarray, zoom: int = ZOOM) -> None:
     png = encode_grid(images, zoom)
     with replacing(path) as temporary:
         temporary.write_bytes(png)
+
+
+def save_gif(path: Path, grids: Sequence[Path]) -> None:
+    """Animate the PNG files `grids`, in order, or 50 of them from the first to the last.
+
+    What is missing among them is left out; without any, nothing is written. Raises OSError.
+    """
+    grids = [grid for grid in grids if grid.exists()]
+    if not grids:
+        return
+    chosen = np.linspace(0, len(grids) - 1, min(len(grids), GIF_FRAMES)).round().astype(int)
+    frames = [_gif_frame(grids[index]) for index in chosen]
+    milliseconds = [max(40, 1000 * GIF_SECONDS // len(frames))] * (len(frames) - 1) + [2000]
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
+    )
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def _gif_frame(grid: Path) -> Image.Image:
+    """The grid with as many screen pixels for one of ours as GIF_WIDTH has room for."""
+    with Image.open(grid) as image:
+        width, height = (size // ZOOM for size in image.size)
+        zoom = max(1, min(ZOOM, GIF_WIDTH // width))
+        frame = image.resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
+        return frame.quantize(GIF_GREYS) if frame.mode == "L" else frame.quantize(64)

@@ -7,6 +7,7 @@ compiled call as it likes, stop after any of them, and go on later to the same b
 from __future__ import annotations
 
 import dataclasses
+import functools
 import platform
 import signal
 import threading
@@ -20,9 +21,10 @@ import numpy as np
 import tensorflow as tf
 
 from gan import batches
+from gan.batches import Schedule
 from gan.data import Dataset, load_images
 from gan.errors import UserError
-from gan.grid import save_grid
+from gan.grid import save_gif, save_grid
 from gan.progress import Report
 from gan.recipe import Recipe
 from gan.runs import CHECKPOINT_SECONDS, Run
@@ -42,14 +44,16 @@ class Design(Protocol):
     d_optimizer: keras.optimizers.Optimizer
     g_optimizer: keras.optimizers.Optimizer
     metrics: tuple[str, ...]  # the keys of what train_step returns
-    grid_shape: tuple[int, int]  # rows and columns of its document's grid
+    grid_count: int  # images in its document's grid
     compile_with_xla: bool
 
     def train_step(self, real_images, *noise) -> dict[str, tf.Tensor]: ...
 
     def sample(self, noise: tf.Tensor) -> tf.Tensor: ...
 
-    def grid_name(self, step: int) -> str | None: ...
+    def noise_counts(self, real_count: int) -> tuple[int, ...]: ...
+
+    def grid_name(self, step: int, steps_per_epoch: int) -> str | None: ...
 
 
 def all_variables(design: Design) -> list[keras.Variable]:
@@ -59,34 +63,51 @@ def all_variables(design: Design) -> list[keras.Variable]:
     return list({id(variable): variable for variable in variables}.values())
 
 
-def compile_steps(design: Design, images: np.ndarray, seed: int) -> Callable:
-    """Compile `run_steps(first, count) -> float32 [count, metrics]`, count <= STEPS_PER_CALL."""
-    recipe = design.recipe
-    images = tf.constant(images)  # uint8: a quarter of the memory of float32
-    noise_shape = (recipe.batch_size, recipe.latent_dim)
+def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Callable:
+    """Compile `run_steps(first, count) -> float32 [count, metrics]`.
 
-    def run_step(step: tf.Tensor) -> tf.Tensor:
-        indices = batches.draw_indices(seed, step, recipe.batch_size, len(images))
-        real_images = batches.scale_pixels(tf.gather(images, indices))
-        d_noise = batches.draw_noise(seed, step, batches.D_NOISE, noise_shape)
-        g_noise = batches.draw_noise(seed, step, batches.G_NOISE, noise_shape)
-        values = design.train_step(real_images, d_noise, g_noise)
+    `count` is at most `most_steps(design)`, `first + count` at most `schedule.run_end(first)`.
+    """
+    recipe, seed = design.recipe, schedule.seed
+    images = tf.constant(images)  # uint8: a quarter of the memory of float32
+    order_of_step = functools.lru_cache(1)(lambda first: tf.constant(schedule.order(first)))
+
+    def run_step(step: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
+        real_images = batches.scale_pixels(tf.gather(images, schedule.indices(step, order, size)))
+        noise = [
+            batches.draw_noise(recipe, seed, step, stream, count)
+            for stream, count in enumerate(design.noise_counts(size), batches.D_NOISE)
+        ]
+        values = design.train_step(real_images, *noise)
         return tf.stack([values[name] for name in design.metrics])
 
     @tf.function(jit_compile=design.compile_with_xla, autograph=False)
-    def run(first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    def run(first: tf.Tensor, count: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
+        if not design.compile_with_xla:
+            # TensorFlow's graph optimizer stumbles over these steps in a loop ("remapper failed"),
+            # and next to a convolution a call costs nothing.
+            return run_step(first, order, size)[tf.newaxis]
         log = tf.TensorArray(tf.float32, STEPS_PER_CALL, element_shape=[len(design.metrics)])
         _, log = tf.while_loop(
             lambda done, _: done < count,
-            lambda done, log: (done + 1, log.write(done, run_step(first + done))),
+            lambda done, log: (done + 1, log.write(done, run_step(first + done, order, size))),
             (tf.constant(0), log),
+            parallel_iterations=1,  # each step starts from what the last one left
         )
         return log.stack()
 
     def run_steps(first: int, count: int) -> np.ndarray:
-        return run(tf.constant(first), tf.constant(count)).numpy()[:count]
+        epoch_first = first - first % schedule.steps_per_epoch
+        order = order_of_step(epoch_first)
+        log = run(tf.constant(first), tf.constant(count), order, schedule.size(first))
+        return log.numpy()[:count]
 
     return run_steps
+
+
+def most_steps(design: Design) -> int:
+    """How many steps one call may run."""
+    return STEPS_PER_CALL if design.compile_with_xla else 1
 
 
 class Outcome(NamedTuple):
@@ -124,43 +145,52 @@ def train(
             f"{dataset.name} holds images {dataset.images.shape[1:]}, "
             f"but the nets were built for {design.image_shape}"
         )
-    total = design.recipe.total_steps(len(dataset.images) // design.recipe.batch_size)
+    schedule = Schedule(design.recipe, len(dataset.images), seed)
+    total, steps_per_epoch = schedule.total_steps, schedule.steps_per_epoch
+    kept_every = (design.recipe.checkpoint_epochs or 0) * steps_per_epoch
     first = done = run.begin(describe(design, dataset, seed), design.metrics, fresh)
     variables = all_variables(design)
     if done:
         run.restore_checkpoint(done, variables)
 
     noise = grid_noise(design, seed)
-    run_steps = compile_steps(design, dataset.images, seed)
+    run_steps = compile_steps(design, dataset.images, schedule)
     steps_per_call = 1
     started = last_checkpoint = time.monotonic()
-    with stop_signals() as stopped_by, Report(run.name, done, total) as report:
+    with stop_signals() as stopped_by, Report(done, total) as report:
         if done:
             report.say(f"going on after step {done:,}")
         while done < total and not stopped_by():
+            end = min(total, done + steps_per_call, schedule.run_end(done))
             # A call ends where a grid is due, as the grid shows the weights after that step.
-            end = min(total, done + steps_per_call)
-            end = next((step + 1 for step in range(done, end) if design.grid_name(step)), end)
+            grids = (step for step in range(done, end) if design.grid_name(step, steps_per_epoch))
+            end = next(grids, end - 1) + 1
             call_started = time.monotonic()
             values = run_steps(done, end - done)
             rate = (end - done) / (time.monotonic() - call_started)
-            # Never more than twice the last: the first call is slow only because it compiles.
-            steps_per_call = int(min(max(1, rate * SECONDS_PER_CALL), 2 * steps_per_call))
-            steps_per_call = min(steps_per_call, STEPS_PER_CALL)
+            # At most doubled: the first call is slow only because it compiles.
+            steps_per_call = min(
+                max(1, int(rate * SECONDS_PER_CALL)), 2 * steps_per_call, most_steps(design)
+            )
 
             run.log(done, values)
             done = end
-            if name := design.grid_name(done - 1):
+            if name := design.grid_name(done - 1, steps_per_epoch):
                 save_grid(run.grid(name), design.sample(noise))
-            if time.monotonic() - last_checkpoint > checkpoint_seconds and done < total:
-                run.save_checkpoint(done, variables)
+            overdue = time.monotonic() - last_checkpoint > checkpoint_seconds
+            kept = kept_every and done % kept_every == 0
+            if (overdue or kept) and done < total:
+                run.save_checkpoint(done, variables, kept_every)
                 last_checkpoint = time.monotonic()
             report.update(done, dict(zip(design.metrics, values.mean(axis=0), strict=True)))
 
         if done > first:
             if done == total:
                 save_grid(run.grid("final"), design.sample(noise))
-            run.save_checkpoint(done, variables)
+                names = (design.grid_name(step, steps_per_epoch) for step in range(total))
+                save_gif(run.images / "training.gif", [run.grid(name) for name in names if name])
+            # Last, so that a run with a checkpoint of its last step has all of its pictures.
+            run.save_checkpoint(done, variables, kept_every)
     seconds = time.monotonic() - started
     return Outcome(done, total, done - first, seconds, stopped_by() if done < total else None)
 
@@ -173,10 +203,8 @@ def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 
 
 
 def grid_noise(design: Design, seed: int) -> tf.Tensor:
-    """The one noise [rows * columns, latent_dim] that all grids of a run show."""
-    rows, columns = design.grid_shape
-    shape = (rows * columns, design.recipe.latent_dim)
-    return batches.draw_noise(seed, 0, batches.GRID_NOISE, shape)
+    """The one noise [grid_count, latent_dim] that all grids of a run show."""
+    return batches.draw_noise(design.recipe, seed, 0, batches.GRID_NOISE, design.grid_count)
 
 
 def describe(design: Design, dataset: Dataset, seed: int) -> dict:
@@ -190,6 +218,7 @@ def describe(design: Design, dataset: Dataset, seed: int) -> dict:
             "name": dataset.name,
             "digest": dataset.digest,
             "images": list(dataset.images.shape),
+            "resized_to": dataset.resized_to,
         },
         "versions": {
             "python": platform.python_version(),

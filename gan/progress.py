@@ -17,14 +17,13 @@ class Report:
     `rate` is steps per second since the first call of `update`, which leaves out compiling.
     """
 
-    def __init__(self, name: str, done: int, total: int) -> None:
-        self.name, self.done, self.total = name, done, total
+    def __init__(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
         self.console = Console(highlight=False)
         self.first_step, self.first_time = None, time.monotonic()
         self.last_line = time.monotonic()
         text = Column(no_wrap=True)
         self.live = Progress(
-            TextColumn("{task.description}", table_column=text),
             BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
             MofNCompleteColumn(table_column=text),
             TextColumn("{task.fields[rate]}", table_column=text),
@@ -37,7 +36,7 @@ class Report:
     def __enter__(self) -> Report:
         if self.console.is_terminal:
             self.task = self.live.add_task(
-                self.name, completed=self.done, total=self.total, rate="compiling", values=""
+                "", completed=self.done, total=self.total, rate="compiling", values=""
             )
             self.live.start()
         return self

@@ -42,6 +42,27 @@ def fraction(value) -> float:
     return _number(value, float, lambda x: 0 <= x < 1, "a number of at least 0 and below 1")
 
 
+def side_lengths(value: str) -> tuple[int, int]:
+    """The text HEIGHTxWIDTH, or one number for both, as (height, width)."""
+    try:
+        sides = [positive_int(side) for side in str(value).lower().split("x")]
+        height, width = sides * 2 if len(sides) == 1 else sides
+    except ValueError:
+        raise UserError(f"must be as 28 or 32x48 (height x width), not {value!r}") from None
+    return height, width
+
+
+def one_of(*choices: str) -> Callable:
+    """A check that a value is one of `choices`."""
+
+    def check(value) -> str:
+        if value not in choices:
+            raise UserError(f"must be {' or '.join(choices)}, not {value!r}")
+        return value
+
+    return check
+
+
 def setting(check: Callable, help: str, **default):
     """Declare a field with what its command-line option needs."""
     return field(metadata={"check": check, "help": help}, **default)
@@ -64,7 +85,27 @@ class Recipe:
     latent_dim: int = setting(positive_int, "length of a noise vector")
     learning_rate: float = setting(positive_float, "learning rate of both nets")
     beta_1: float | None = setting(fraction, "Adam's decay rate of the first moment", default=None)
-    sample_interval: int = setting(positive_int, "steps from one grid of samples to the next")
+    momentum: float | None = setting(fraction, "SGD's Nesterov momentum", default=None)
+    dropout: float | None = setting(fraction, "share of D's activations dropped", default=None)
+    noise: str = setting(
+        one_of("normal", "uniform"), "normal: N(0, 1), or uniform: U(-1, 1)", default="normal"
+    )
+    order: str = setting(
+        one_of("random", "shuffled", "sequential"),
+        "random: each batch is drawn with replacement; shuffled: anew each epoch; or sequential",
+        default="random",
+    )
+    last_batch: str | None = setting(
+        one_of("kept", "dropped"),
+        "kept or dropped: an epoch's last batch where it is not a whole one",
+        default=None,
+    )
+    sample_interval: int | None = setting(
+        positive_int, "steps from one grid of samples to the next", default=None
+    )
+    checkpoint_epochs: int | None = setting(
+        positive_int, "epochs from one checkpoint that is kept for good to the next", default=None
+    )
 
     def __post_init__(self) -> None:
         for setting in fields(self):
@@ -77,10 +118,6 @@ class Recipe:
                 raise UserError(f"{setting.name} {error}") from None
         if (self.steps is None) == (self.epochs is None):
             raise UserError("give either steps or epochs")
-
-    def total_steps(self, steps_per_epoch: int) -> int:
-        """Length of the whole training in steps, given the steps in one pass."""
-        return self.epochs * steps_per_epoch if self.steps is None else self.steps
 
 
 LENGTH = ("steps", "epochs")  # how long, not how: these alone may change when a run goes on

@@ -2,7 +2,7 @@
 
 experiments/<run>/config.json    design, recipe, seed, data, versions
 experiments/<run>/metrics.csv    one row a step, in order, each once
-experiments/<run>/checkpoints/   step-<N>/ after N steps, the newest 3
+experiments/<run>/checkpoints/   step-<N>/ after N steps, the newest 3 and the document's own
 images/<run>/                    the grids
 """
 
@@ -109,12 +109,16 @@ class Run:
         """Step counts of the checkpoints there are, the newest last."""
         return sorted(int(path.name[5:]) for path in self.checkpoints.glob("step-*"))
 
-    def save_checkpoint(self, step: int, variables: Sequence) -> None:
-        """Write all `variables` (Keras') as they are after `step` steps; prune older ones."""
+    def save_checkpoint(self, step: int, variables: Sequence, kept_every: int = 0) -> None:
+        """Write all `variables` (Keras') as they are after `step` steps, and prune older ones.
+
+        The newest 3 stay, and those of every `kept_every` steps, if that is not 0.
+        """
         with replacing(self._checkpoint(step)) as temporary:
             _checkpoint_of(variables).write(str(temporary / "variables"))
         for old in self.checkpointed_steps()[:-KEEP_CHECKPOINTS]:
-            remove(self._checkpoint(old))
+            if not kept_every or old % kept_every:
+                remove(self._checkpoint(old))
 
     def restore_checkpoint(self, step: int, variables: Sequence) -> None:
         """Set `variables`, the same as were saved, to the checkpoint of `step` steps."""

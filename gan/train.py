@@ -19,7 +19,7 @@ from gan.data import Dataset, load_images
 from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
 from gan.progress import duration
-from gan.recipe import LENGTH, Recipe, positive_float
+from gan.recipe import LENGTH, Recipe, positive_float, side_lengths
 from gan.runs import CHECKPOINT_SECONDS, REPOSITORY, Run
 
 LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
@@ -39,6 +39,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         default="auto",
         help="auto, mnist, fashion, synthetic, an .npz as Keras' mnist.npz, a folder of IDX files "
         "or of images (default: auto: $GAN_DATA, else MNIST, else the built-in digits)",
+    )
+    parser.add_argument(
+        "--image-size",
+        metavar="HxW",
+        type=checked(side_lengths),
+        help="resize the images of a folder (default: as they are)",
     )
     parser.add_argument("--fresh", action="store_true", help="start the run over, deleting it")
     parser.add_argument(
@@ -64,7 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says; 0 at the end of the run, 128 + signal when stopped."""
     options = parse(arguments)
     run = Run(options.name or options.design, options.root)
-    dataset = load_dataset(options.data, None if options.fresh else run.config())
+    config = None if options.fresh else run.config()
+    dataset = load_dataset(options.data, options.image_size, config)
 
     load_tensorflow()
     import keras
@@ -95,15 +102,15 @@ def main(arguments: list[str] | None = None) -> int:
     return 128 + outcome.stopped_by if outcome.stopped_by else 0
 
 
-def load_dataset(source: str, config: dict | None) -> Dataset:
+def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> Dataset:
     """The data that `source` means; `auto` means the same again for a run that has a `config`."""
     if source == "auto" and config is not None:
-        recorded = config["data"]["source"]
+        data = config["data"]
         try:
-            return load_images(recorded)
+            return load_images(data["source"], image_size or data["resized_to"])
         except UserError:
             pass  # it has moved: `auto` may find it, and its digest will tell
-    return load_images(source)
+    return load_images(source, image_size)
 
 
 def warn(message: str) -> None:

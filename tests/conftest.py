@@ -10,12 +10,17 @@ import pytest
 
 from gan import data
 from gan.command import load_tensorflow, run_command
+from gan.designs import build_design
 from gan.digits import draw_digits
 
 REPOSITORY = Path(__file__).parent.parent
 REAL_MNIST = os.environ.get("GAN_DATA")
 
+STEPS, BATCH = 12, 32
+
 load_tensorflow()
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
 
 needs_mnist = pytest.mark.skipif(not REAL_MNIST, reason="GAN_DATA does not name the real MNIST")
 
@@ -55,3 +60,46 @@ def finish(process: subprocess.Popen, seconds: float = 120) -> tuple[int, str, s
     """Exit code, stdout and stderr of a started command."""
     out, err = process.communicate(timeout=seconds)
     return process.returncode, out, err
+
+
+@pytest.fixture
+def float64():
+    """Nets in float64, where equality does not depend on the order of sums."""
+    for dtype in ("float64", "float32"):
+        keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)
+        if dtype == "float64":
+            yield
+
+
+def seeded(name, seed=0, **overrides):
+    """The design with the weights that `seed` gives."""
+    keras.utils.set_random_seed(seed)
+    return build_design(name, **overrides)
+
+
+def weights(model) -> list[np.ndarray]:
+    """All weights in order of layers."""
+    return [weight for layer in model.layers for weight in layer.get_weights()]
+
+
+def step_inputs(noises, batch=BATCH, noise_count=None, seed=0) -> list[tuple]:
+    """For each of STEPS steps, real images [batch, 28, 28, 1] and `noises` noise arrays."""
+    random = np.random.default_rng(seed)
+    images = draw_digits(STEPS * batch, seed)[0].reshape(STEPS, batch, 28, 28, 1) / 127.5 - 1
+    shape = (noises, noise_count or batch, 100)
+    return [(real_images, *random.normal(size=shape)) for real_images in images]
+
+
+def assert_changed(before, after, none=False):
+    """Every array changed, or, with `none`, not one did."""
+    changed = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert not any(changed) if none else all(changed)
+
+
+def variables(run) -> dict[str, bytes]:
+    """Bytes of every variable in a run's newest checkpoint."""
+    newest = run.checkpoints / f"step-{run.checkpointed_steps()[-1]:08d}" / "variables"
+    reader = tf.train.load_checkpoint(str(newest))
+    names = [name for name in reader.get_variable_to_shape_map() if name.startswith("variables/")]
+    return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in names}

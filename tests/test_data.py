@@ -64,9 +64,30 @@ def test_a_folder_of_images_in_order_of_name(tmp_path):
     np.testing.assert_array_equal(quiet(str(tmp_path)).images[..., 0], IMAGES[1:4])
 
 
+def test_a_folder_of_colour_images_resized(tmp_path):
+    colours = np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    Image.fromarray(np.full((20, 20), 77, np.uint8)).save(tmp_path / "b.png")  # grey
+    dataset = quiet(str(tmp_path), (32, 48))
+    assert dataset.images.shape == (2, 32, 48, 3)
+    assert (dataset.images[1] == 77).all()
+    assert abs(dataset.images[0].mean() - colours.mean()) < 3
+    assert dataset.resized_to == (32, 48)
+    with pytest.raises(UserError, match="--image-size goes with"):
+        quiet("synthetic", (32, 32))
+
+
+def test_an_npz_of_colour_images(tmp_path):
+    colours = np.random.default_rng(1).integers(0, 256, (3, 32, 48, 3), np.uint8)
+    dataset = quiet(write_npz(tmp_path / "colours.npz", x_train=colours))
+    np.testing.assert_array_equal(dataset.images, colours)
+
+
 BROKEN = {
-    "not 28x28": ({"x_train": np.zeros((5, 28, 30), np.uint8)}, "28x30 images; they must be 28x28"),
-    "not images": ({"x_train": np.zeros(5, np.uint8)}, "must be 28x28"),
+    "odd sides": ({"x_train": np.zeros((5, 28, 30), np.uint8)}, "28x30 images; both sides must be"),
+    "too small": ({"x_train": np.zeros((5, 8, 28), np.uint8)}, "multiples of 4 from 12"),
+    "two channels": ({"x_train": np.zeros((5, 28, 28, 2), np.uint8)}, "1 or 3"),
+    "not images": ({"x_train": np.zeros(5, np.uint8)}, "has the shape"),
     "empty": ({"x_train": np.zeros((0, 28, 28), np.uint8)}, "holds no images"),
     "not uint8": ({"x_train": np.zeros((5, 28, 28))}, "float64; it must be uint8"),
     "no x_train": ({"images": IMAGES}, "no array 'x_train'"),
@@ -120,6 +141,13 @@ def test_folders_that_will_not_do(tmp_path):
         quiet(str(tmp_path))
     Image.fromarray(np.zeros((28, 29), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(UserError, match="28x29 images"):
+        quiet(str(tmp_path))
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.zeros((32, 28), np.uint8)).save(tmp_path / "b.png")
+    with pytest.raises(UserError, match=r"b\.png is 32x28 and the first image 28x28; --image-size"):
+        quiet(str(tmp_path))
+    Image.fromarray(np.zeros((5000, 4000), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match="too large"):
         quiet(str(tmp_path))
 
 

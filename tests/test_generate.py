@@ -1,13 +1,17 @@
 """Sampling through the real command."""
 
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
 from conftest import finish, run_here, start
 from PIL import Image
 
-from gan import generate, train
+from gan import batches, generate, sampling, train
+from gan.designs import build_design
+from gan.grid import to_pixels
+from gan.loop import all_variables
 from gan.runs import Run
 
 
@@ -27,7 +31,9 @@ def picture(path):
 
 def test_a_png_of_new_images(root, capsys):
     assert run_here(generate.main, "--root", root, "--name", "first", "--count", 132) == 0
-    assert "132 images of run 'first' (dense, 5 steps, seed 0)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "run 'first': dense, 5 steps; seed 0" in out
+    assert "generated.png: 132 images" in out
     pixels = picture(Run("first", root).grid("generated"))
     assert pixels.shape == (12 * 28 * 3, 11 * 28 * 3)
     assert pixels.std() > 5
@@ -53,32 +59,99 @@ def test_images_depend_on_the_seed_and_not_on_the_count(root, tmp_path):
     assert not np.array_equal(b, c)
 
 
-def test_it_samples_from_the_trained_generator(root, tmp_path):
-    """What it draws is what the run's own generator gives for the same noise."""
-    from gan import batches
-    from gan.designs import build_design
-    from gan.grid import encode_grid
-    from gan.loop import all_variables
-
+@pytest.fixture(scope="module")
+def first(root):
+    """The first run's design as it was trained, and what it makes of the noise of seed 3."""
     design = build_design("dense", batch_size=8)
     Run("first", root).restore_checkpoint(5, all_variables(design))
-    noise = batches.draw_noise(3, 0, batches.SAMPLE_NOISE, (1000, 100))[:4]
-    images = design.generator.predict(noise, verbose=0)
-    (tmp_path / "expected.png").write_bytes(encode_grid(images))
-    out = tmp_path / "out.png"
-    options = ("--name", "first", "--count", 4, "--seed", 3, "--out", out)
+    noises = [
+        batches.draw_noise(design.recipe, 3, first, batches.SAMPLE_NOISE, 1000)
+        for first in (0, 1000)
+    ]
+    images = design.generator.predict(np.concatenate(noises), verbose=0)
+    return design, images, design.discriminator.predict(images, verbose=0).ravel()
+
+
+def arrays(root, tmp_path, *options):
+    path = tmp_path / "out.npz"
+    options = ("--name", "first", "--seed", 3, "--npz", path, *options)
     assert run_here(generate.main, "--root", root, *options) == 0
-    expected = picture(tmp_path / "expected.png").astype(int)
-    np.testing.assert_allclose(picture(out).astype(int), expected, atol=1)
+    with np.load(path) as archive:
+        return archive["images"], archive["scores"]
+
+
+def test_it_samples_from_the_trained_generator(root, tmp_path, first):
+    _, expected, scores = first
+    images, found = arrays(root, tmp_path, "--count", 1100)
+    assert images.dtype == np.uint8
+    difference = images.astype(int) - to_pixels(expected[:1100])
+    assert np.abs(difference).max() <= 1
+    np.testing.assert_allclose(found, scores[:1100], rtol=1e-4)
+
+
+def test_nice_keeps_the_best_candidates_best_first(root, tmp_path, first, capsys):
+    _, expected, scores = first
+    images, found = arrays(root, tmp_path, "--count", 50, "--nice", "--candidates", 40)
+    out = capsys.readouterr().out
+    order = np.argsort(-scores, kind="stable")[:50]
+    np.testing.assert_allclose(found, scores[order], rtol=1e-4)
+    assert np.abs(images.astype(int) - to_pixels(expected[order])).max() <= 1
+    assert f"of all 2,000: {scores.min():.3f} to {scores.max():.3f}, mean" in out
+    assert found.mean() > scores.mean()
+    default, _ = arrays(root, tmp_path, "--count", 50, "--nice")
+    twenty, _ = arrays(root, tmp_path, "--count", 50, "--nice", "--candidates", 20)
+    np.testing.assert_array_equal(default, twenty)
+
+
+def test_ranking_takes_a_fixed_amount_of_memory(monkeypatch):
+    """A million candidates: none but the best and one chunk are held at a time."""
+
+    def chunks(design, seed, count):
+        random = np.random.default_rng(0)
+        for _ in range(count // sampling.CHUNK):
+            scores = random.random(sampling.CHUNK, np.float32)
+            images = (scores * 255).astype(np.uint8).reshape(-1, 1, 1, 1)
+            yield sampling.Samples(images, scores)
+
+    monkeypatch.setattr(sampling, "draw_samples", chunks)
+    tracemalloc.start()
+    best, everything = sampling.draw_best(None, 0, 100, 1_000_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20
+    assert (np.diff(best.scores) <= 0).all()
+    assert best.scores.min() > 0.9998
+    assert "mean 0.500" in everything
+
+
+def test_separate_pictures(root, tmp_path):
+    options = ("--name", "first", "--count", 11, "--separate", tmp_path / "many")
+    assert run_here(generate.main, "--root", root, *options) == 0
+    names = sorted(path.name for path in (tmp_path / "many").iterdir())
+    assert names == [f"{index:02d}.png" for index in range(11)]
+    assert picture(tmp_path / "many" / "00.png").shape == (28, 28)
+    assert not Run("first", root).grid("never").exists()
+
+
+def test_design_chooses_the_newest_run_of_it(root, capsys):
+    assert run_here(generate.main, "--root", root, "--design", "dense") == 0
+    assert "run 'second'" in capsys.readouterr().out
+    assert run_here(generate.main, "--root", root, "--design", "mlp") == 2
+    assert "no trained run of mlp" in capsys.readouterr().err
 
 
 BAD = {
-    "no such run": (["--name", "third"], "no run 'third'"),
+    "no such run": (["--name", "third"], "no trained run 'third'"),
+    "candidates for nothing": (["--candidates", "5"], "goes with --nice"),
+    "two choices": (["--name", "first", "--design", "dense"], "not both"),
+    "no NPZ": (["--npz", "x.png"], "must be a .npz file"),
+    "a file for a folder": (["--separate", __file__], "is no folder"),
+    "far too many": (["--npz", "x.npz", "--count", "2000000"], "at most 1,000,000"),
     "no images": (["--count", "0"], "a whole number of at least 1"),
     "too many": (["--count", "50000"], "at most 40,000"),
     "no PNG": (["--out", "x.jpg"], "must be a .png file"),
     "out of the folder": (["--name", "../first"], "no run can be called"),
-    "unwritable": (["--out", "/dev/null/x.png"], "cannot be written"),
+    "unwritable": (["--out", "/dev/null/x.png"], "cannot be made"),
 }
 
 

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import REPOSITORY, finish, run_here, start
+from conftest import REPOSITORY, finish, run_here, start, variables
 from PIL import Image
 
 from gan import data, train
@@ -38,18 +38,14 @@ def whole_run(tmp_path_factory, small_data):
 
 def contents(run):
     """Bytes of everything a run wrote: each variable, the metrics, each grid."""
-    newest = run.checkpoints / f"step-{run.checkpointed_steps()[-1]:08d}" / "variables"
-    reader = tf.train.load_checkpoint(str(newest))
-    names = [name for name in reader.get_variable_to_shape_map() if name.startswith("variables/")]
-    variables = {name: np.asarray(reader.get_tensor(name)).tobytes() for name in names}
     files = {path.name: path.read_bytes() for path in (run.metrics, *run.images.iterdir())}
-    return variables | files
+    return variables(run) | files
 
 
 def test_what_a_run_writes(whole_run, small_data):
     run, out = whole_run
     assert {path.name for path in run.images.iterdir()} == {
-        *("0.png", "20.png", "40.png", "final.png")
+        *("0.png", "20.png", "40.png", "final.png", "training.gif")
     }
     assert Image.open(run.grid("final")).size == (5 * 28 * 3, 5 * 28 * 3)
     config = json.loads((run.folder / "config.json").read_text())
@@ -80,8 +76,8 @@ def test_a_checkpoint_holds_every_variable_and_they_moved(whole_run):
 def test_stopping_and_going_on_gives_the_same_bytes(tmp_path, small_data, whole_run, number):
     command = small_run(tmp_path, small_data)
     run = Run("dense", tmp_path)
-    # Slow enough to be caught in the middle: the steps of the whole run take a second or so.
-    process = start("train", *command, env=None)
+    # The first step compiles for seconds; the signal comes while it or one of the next runs.
+    process = start("train", *command)
     while process.poll() is None and not run.grid("0").exists():
         time.sleep(0.005)
     process.send_signal(number)

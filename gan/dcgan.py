@@ -1,0 +1,152 @@
+"""The DCGAN of document 004: convolutions, and one `tf.function` with two gradient tapes.
+
+What is distinctive, and kept:
+
+1. G upsamples by transposed convolutions, D downsamples by strides; no biases in G. LeakyReLU has
+   Keras' default slope of 0.3, and D drops 30 % of its activations.
+2. D ends in logits, and the losses take logits.
+3. One noise feeds both losses, and both gradients are taken before either update: G learns from
+   the same D that D's own gradient is of. D's loss is the sum of its two halves.
+4. The noise always counts a whole batch of 256, also in the last step of an epoch, which has 96
+   real images.
+5. Each net has an Adam of its own, 1e-4, with Keras' defaults.
+6. A grid of one noise of 16, fixed for the run, after each epoch; an animation of them at the end;
+   a checkpoint that stays every 15 epochs.
+
+Deviations, each on purpose:
+
+- Restoring the last checkpoint is what the same command does when it is given again.
+- The animation has at most 50 frames. A last grid, `final.png`, is drawn at the end.
+- An epoch's shuffle is of all images, from (seed, epoch), as the document's buffer of 60,000 is.
+
+    make train-dcgan          python -m gan.train dcgan         50 epochs
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from gan.recipe import Recipe
+
+DCGAN = Recipe(
+    epochs=50,
+    batch_size=256,
+    latent_dim=100,
+    learning_rate=1e-4,
+    beta_1=0.9,  # Keras' default
+    dropout=0.3,
+    noise="normal",
+    order="shuffled",
+    last_batch="kept",  # 96 images
+    checkpoint_epochs=15,
+)
+
+
+def make_generator_model(latent_dim: int = 100, image_shape: tuple = (28, 28, 1)) -> keras.Model:
+    """Noise [B, latent_dim] -> images [B, height, width, channels] in [-1, 1]."""
+    height, width, channels = image_shape
+    small = (height // 4, width // 4, 256)
+    model = keras.Sequential(name="generator")
+    model.add(keras.Input((latent_dim,)))
+    model.add(layers.Dense(small[0] * small[1] * small[2], use_bias=False))
+    model.add(layers.BatchNormalization())
+    model.add(layers.LeakyReLU())
+    model.add(layers.Reshape(small))  # [B, 7, 7, 256]
+    for filters, strides in ((128, 1), (64, 2)):  # [B, 7, 7, 128], [B, 14, 14, 64]
+        model.add(
+            layers.Conv2DTranspose(filters, 5, strides=strides, padding="same", use_bias=False)
+        )
+        model.add(layers.BatchNormalization())
+        model.add(layers.LeakyReLU())
+    model.add(  # [B, 28, 28, 1]
+        layers.Conv2DTranspose(
+            channels, 5, strides=2, padding="same", use_bias=False, activation="tanh"
+        )
+    )
+    return model
+
+
+def make_discriminator_model(image_shape: tuple = (28, 28, 1), dropout: float = 0.3) -> keras.Model:
+    """Images [B, height, width, channels] in [-1, 1] -> logits of being real [B, 1]."""
+    model = keras.Sequential(name="discriminator")
+    model.add(keras.Input(image_shape))
+    for filters in (64, 128):  # [B, 14, 14, 64], [B, 7, 7, 128]
+        model.add(layers.Conv2D(filters, 5, strides=2, padding="same"))
+        model.add(layers.LeakyReLU())
+        model.add(layers.Dropout(dropout))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(1))
+    return model
+
+
+def cross_entropy(target: float, logits: tf.Tensor) -> tf.Tensor:
+    """Mean of -target log p - (1 - target) log(1 - p), p = sigmoid(logits [B, 1]); a scalar."""
+    targets = tf.fill(tf.shape(logits), target)
+    return tf.reduce_mean(keras.losses.binary_crossentropy(targets, logits, from_logits=True))
+
+
+def discriminator_loss(real_output: tf.Tensor, fake_output: tf.Tensor) -> tf.Tensor:
+    """-E log D(x) - E log(1 - D(G(z))) from logits [B, 1] of either kind; a scalar."""
+    return cross_entropy(1.0, real_output) + cross_entropy(0.0, fake_output)
+
+
+def generator_loss(fake_output: tf.Tensor) -> tf.Tensor:
+    """-E log D(G(z)) from logits [B, 1]; a scalar."""
+    return cross_entropy(1.0, fake_output)
+
+
+class ConvolutionalGAN:
+    """Generator, discriminator and their training step: document 004."""
+
+    metrics = ("d_loss", "g_loss")
+    grid_count = 16
+    compile_with_xla = False  # on a CPU, XLA halves the speed of convolutions
+
+    def __init__(
+        self, recipe: Recipe = DCGAN, image_shape: tuple = (28, 28, 1), name: str = "dcgan"
+    ) -> None:
+        self.name = name
+        self.recipe = recipe
+        self.image_shape = image_shape
+        self.generator = make_generator_model(recipe.latent_dim, image_shape)
+        self.discriminator = make_discriminator_model(image_shape, recipe.dropout)
+        self.g_optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1)
+        self.d_optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1)
+        self.g_optimizer.build(self.generator.trainable_variables)
+        self.d_optimizer.build(self.discriminator.trainable_variables)
+
+    def train_step(self, real_images: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One iteration on `real_images` [B, H, W, C] and `noise` [batch_size, latent_dim].
+
+        Returns scalars from before the updates: `d_loss`, the sum of the means over real and over
+        fake images, and `g_loss`.
+        """
+        with tf.GradientTape() as gen_tape, tf.GradientTape() as disc_tape:
+            fake_images = self.generator(noise, training=True)
+            real_output = self.discriminator(real_images, training=True)
+            fake_output = self.discriminator(fake_images, training=True)
+            g_loss = generator_loss(fake_output)
+            d_loss = discriminator_loss(real_output, fake_output)
+
+        g_variables = self.generator.trainable_variables
+        d_variables = self.discriminator.trainable_variables
+        g_gradients = gen_tape.gradient(g_loss, g_variables)
+        d_gradients = disc_tape.gradient(d_loss, d_variables)
+        self.g_optimizer.apply(g_gradients, g_variables)
+        self.d_optimizer.apply(d_gradients, d_variables)
+        return {"d_loss": d_loss, "g_loss": g_loss}
+
+    def sample(self, noise: tf.Tensor) -> tf.Tensor:
+        """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the document samples."""
+        return self.generator(noise, training=False)
+
+    def noise_counts(self, real_count: int) -> tuple[int]:
+        """How many noise vectors a step takes: a whole batch, whatever the real images count."""
+        return (self.recipe.batch_size,)
+
+    def grid_name(self, step: int, steps_per_epoch: int) -> str | None:
+        """Name of the grid drawn after `step` (from 0), the last of an epoch; else None."""
+        epoch, index = divmod(step, steps_per_epoch)
+        return f"image_at_epoch_{epoch + 1:04d}" if index == steps_per_epoch - 1 else None

@@ -1,0 +1,235 @@
+"""What holds for every design, and the documents' numbers."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import (
+    REPOSITORY,
+    assert_changed,
+    run_here,
+    seeded,
+    step_inputs,
+    variables,
+    weights,
+)
+
+from gan import generate, train
+from gan.designs import DESIGNS, build_design
+from gan.runs import Run
+
+# trainable and other variables of G, of D
+PARAMETERS = {
+    "dense": (1_489_936, 3_584, 533_505, 0),
+    "dense-sgd": (1_489_936, 3_584, 533_505, 0),
+    "d-on-g": (6_751_233, 12_544, 3_485_441, 0),
+    "mlp": (1_510_032, 3_584, 533_505, 0),
+    "dcgan": (2_305_472, 25_472, 212_865, 4),  # Dropout's two seeds are D's other variables
+}
+RECIPES = {
+    "dense": {"steps": 30_000, "batch_size": 32, "learning_rate": 2e-4, "beta_1": 0.5},
+    "dense-sgd": {"steps": 10_000, "batch_size": 32, "learning_rate": 0.01},
+    "d-on-g": {"epochs": 30, "batch_size": 128, "learning_rate": 1e-3, "momentum": 0.9},
+    "mlp": {"epochs": 50, "batch_size": 64, "learning_rate": 2e-4, "beta_1": 0.5},
+    "dcgan": {"epochs": 50, "batch_size": 256, "learning_rate": 1e-4, "dropout": 0.3},
+}
+
+
+def size(variables) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def one_step(design):
+    """Run a step on a batch of 8."""
+    noises = len(design.noise_counts(8))
+    inputs = step_inputs(noises, batch=8, noise_count=design.noise_counts(8)[0])[0]
+    return design.train_step(*(array.astype("float32") for array in inputs))
+
+
+def test_the_table_has_the_five_designs():
+    assert list(DESIGNS) == ["dense", "dense-sgd", "d-on-g", "mlp", "dcgan"]
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_parameter_counts(name):
+    design = build_design(name)
+    assert PARAMETERS[name] == (
+        size(design.generator.trainable_variables),
+        size(design.generator.non_trainable_variables),
+        size(design.discriminator.trainable_variables),
+        size(design.discriminator.non_trainable_variables),
+    )
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_recipe_has_the_documents_numbers(name):
+    recipe = build_design(name).recipe
+    for setting, value in RECIPES[name].items():
+        assert getattr(recipe, setting) == value
+    assert recipe.latent_dim == 100
+    assert recipe.noise == ("uniform" if name == "d-on-g" else "normal")
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_nets_keep_their_contract(name):
+    design = build_design(name)
+    noise = np.random.default_rng(0).normal(size=(6, 100)).astype("float32")
+    images = design.sample(noise)
+    assert images.shape == (6, 28, 28, 1)
+    assert np.abs(images).max() <= 1
+    scores = design.discriminator(images).numpy()
+    assert scores.shape == (6, 1)
+    if name == "dcgan":  # logits: nothing squeezes them into 0..1
+        assert design.discriminator.layers[-1].activation is keras.activations.linear
+    else:
+        assert (scores > 0).all()
+        assert (scores < 1).all()
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("still", ["generator", "discriminator"])
+def test_each_update_changes_its_own_net_only(name, still):
+    """With one net's learning rate 0, that net stays as it is and the other one learns."""
+    design = seeded(name, batch_size=8)
+    variables = {
+        "generator": design.generator.trainable_variables,
+        "discriminator": design.discriminator.trainable_variables,
+    }
+    moving = next(net for net in variables if net != still)
+    optimizers = {still: keras.optimizers.SGD(0.0), moving: keras.optimizers.SGD(0.1)}
+    for net, optimizer in optimizers.items():
+        optimizer.build(variables[net])
+    design.g_optimizer, design.d_optimizer = optimizers["generator"], optimizers["discriminator"]
+    before = {net: [variable.numpy() for variable in variables[net]] for net in variables}
+    one_step(design)
+    after = {net: [variable.numpy() for variable in variables[net]] for net in variables}
+    assert_changed(before[still], after[still], none=True)
+    changed = [
+        not np.array_equal(*pair) for pair in zip(before[moving], after[moving], strict=True)
+    ]
+    # A bias before a BatchNorm has no gradient but rounding.
+    assert sum(changed) >= 0.7 * len(changed)
+    assert changed[0]
+    assert changed[-1]
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_each_optimizer_ticks_as_the_documents_does(name):
+    design = seeded(name, batch_size=8)
+    one_step(design)
+    ticks = {"dense": (3, 3), "dense-sgd": (2, 1)}.get(name, (1, 1))
+    assert (int(design.d_optimizer.iterations), int(design.g_optimizer.iterations)) == ticks
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_moving_statistics_move_when_the_documents_do(name):
+    """Once a step; with mlp twice, as its G is in training mode for D's fakes too."""
+    design = seeded(name, batch_size=8)
+    norm = next(
+        layer
+        for layer in design.generator.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    )
+    before = norm.moving_mean.numpy()
+    calls = []
+    original = type(norm).call
+
+    def counted(self, inputs, *args, **options):
+        if self is norm:
+            calls.append(bool(options.get("training")))
+        return original(self, inputs, *args, **options)
+
+    type(norm).call = counted
+    try:
+        one_step(design)
+    finally:
+        type(norm).call = original
+    in_training = {"mlp": [True, True], "dcgan": [True]}.get(name, [False, True])
+    assert calls == in_training
+    assert_changed([before], [norm.moving_mean.numpy()])
+    moved = norm.moving_mean.numpy()
+    design.sample(np.zeros((4, 100), "float32"))
+    assert_changed([moved], [norm.moving_mean.numpy()], none=True)
+
+
+@pytest.mark.parametrize("shape", [(12, 12, 1), (32, 20, 3)])
+@pytest.mark.parametrize("name", DESIGNS)
+def test_other_image_shapes(name, shape):
+    design = build_design(name, shape, batch_size=4, latent_dim=10)
+    assert design.sample(np.zeros((2, 10), "float32")).shape == (2, *shape)
+    noise = np.random.default_rng(0).normal(size=(2, 4, 10)).astype("float32")
+    noise = noise[: len(design.noise_counts(4))]
+    figures = design.train_step(np.zeros((4, *shape), "float32"), *noise)
+    assert all(np.isfinite(float(value)) for value in figures.values())
+
+
+def test_the_step_takes_equal_batches_whatever_the_net_has_seen():
+    """Two designs built from one seed are equal, and stay so."""
+    one, two = seeded("dcgan", batch_size=8), seeded("dcgan", batch_size=8)
+    for design in (one, two):
+        one_step(design)
+    for a, b in zip(weights(one.generator), weights(two.generator), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+GRIDS = {
+    "d-on-g": {"0_0", "0_2", "1_0"},
+    "mlp": {"0", "3"},
+    "dcgan": {"image_at_epoch_0001", "image_at_epoch_0002"},
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_it_trains_resumes_exactly_and_samples(tmp_path, small_data, name):
+    """Through an epoch and a bit more, of 4 steps; the last of dcgan's has 20 images."""
+    options = ["--data", small_data, "--root", tmp_path]
+    options += ["--batch-size", 60] if name == "dcgan" else ["--batch-size", 50]
+    if name != "dcgan":
+        options += ["--sample-interval", {"d-on-g": 2, "mlp": 3}[name]]
+    length = 8 if name == "dcgan" else 5
+    for run, steps in (("whole", length), ("cut", 3), ("cut", length)):
+        assert run_here(train.main, name, "--name", run, "--steps", steps, *options) == 0
+    whole, cut = Run("whole", tmp_path), Run("cut", tmp_path)
+    assert {path.stem for path in whole.images.iterdir()} == GRIDS[name] | {"final", "training"}
+    for file in whole.images.iterdir():
+        assert file.read_bytes() == (cut.images / file.name).read_bytes(), file.name
+    assert whole.metrics.read_bytes() == cut.metrics.read_bytes()
+    assert variables(whole) == variables(cut)
+
+    npz = tmp_path / "samples.npz"
+    sample = ("--root", tmp_path, "--name", "cut", "--count", 20, "--npz", npz)
+    means = []
+    for nice in ([], ["--nice"]):
+        assert run_here(generate.main, *sample, *nice) == 0
+        with np.load(npz) as archive:
+            assert archive["images"].shape == (20, 28, 28, 1)
+            means.append(archive["scores"].mean())
+    assert means[1] > means[0]
+
+
+def test_dcgan_keeps_the_checkpoints_of_its_document(tmp_path, small_data):
+    options = ["--data", small_data, "--batch-size", 200, "--root", tmp_path, "--epochs", 7]
+    options += ["--checkpoint-epochs", 2, "--checkpoint-seconds", 1e-9]
+    assert run_here(train.main, "dcgan", *options) == 0
+    assert Run("dcgan", tmp_path).checkpointed_steps() == [2, 4, 5, 6, 7]
+
+
+def test_a_folder_of_ones_own_images_trains(tmp_path):
+    from PIL import Image
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index in range(6):
+        colours = np.random.default_rng(index).integers(0, 256, (30, 40, 3), np.uint8)
+        Image.fromarray(colours).save(folder / f"{index}.jpg")
+    options = ["--root", tmp_path, "--batch-size", 4, "--steps", 2]
+    sized = ["--data", folder, "--image-size", "16x24"]
+    assert run_here(train.main, "d-on-g", *options, *sized) == 0
+    assert run_here(train.main, "d-on-g", *options) == 0  # goes on with the same images
+    assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
+    picture = Image.open(tmp_path / "images" / "d-on-g" / "generated.png")
+    assert (picture.mode, picture.size) == ("RGB", (2 * 24 * 3, 2 * 16 * 3))
+
+
+def test_every_design_has_a_make_target():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    assert all(f"\ntrain-{name}:" in makefile for name in DESIGNS)

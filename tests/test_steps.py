@@ -1,0 +1,201 @@
+"""The steps of mlp, d-on-g and dcgan against independent ones: NumPy, and plain Keras loops.
+
+All in float64: in float32 a rounding may tip an activation over a kink, and optimizers that divide
+by the gradient's size take it from there.
+"""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import STEPS, seeded, step_inputs, weights
+from keras import layers
+from numpy_gan import MlpGAN
+
+from gan.mlp import BatchNorm1d
+
+pytestmark = pytest.mark.usefixtures("float64")
+TOLERANCE = 1e-4
+
+
+def check_equal(ours, their_models, noise, before):
+    """G's images and all weights end equal, and have moved."""
+    generator, discriminator = their_models
+    images, expected = ours.generator(noise), generator(noise)
+    assert np.abs(expected - before).max() > 0.005
+    np.testing.assert_allclose(images, expected, atol=TOLERANCE)
+    for mine, theirs in ((ours.generator, generator), (ours.discriminator, discriminator)):
+        for a, b in zip(weights(mine), weights(theirs), strict=True):
+            np.testing.assert_allclose(a, b, atol=TOLERANCE)
+
+
+def test_mlp_equals_numpy():
+    ours = seeded("mlp")
+    theirs = MlpGAN(weights(ours.generator), weights(ours.discriminator))
+    noise = np.random.default_rng(9).normal(size=(16, 100))
+    before = ours.sample(noise).numpy()
+    for step, inputs in enumerate(step_inputs(noises=2)):
+        if step == STEPS - 1:
+            inputs = tuple(array[:16] for array in inputs)  # an epoch's last, smaller batch
+        figures = ours.train_step(*inputs)
+        for key, expected in theirs.step(*inputs).items():
+            assert float(figures[key]) == pytest.approx(expected, abs=TOLERANCE), key
+    for mine, expected in (
+        (ours.generator, theirs.generator_weights()),
+        (ours.discriminator, theirs.discriminator_weights()),
+    ):
+        for a, b in zip(weights(mine), expected, strict=True):
+            np.testing.assert_allclose(a, b, atol=TOLERANCE)
+    expected = theirs.generate(noise, training=True)
+    assert np.abs(expected - before).max() > 0.05
+    np.testing.assert_allclose(ours.sample(noise), expected, atol=TOLERANCE)
+
+
+def test_mlp_is_initialised_as_pytorch_does():
+    gan = seeded("mlp")
+    dense = [layer for layer in gan.generator.layers if isinstance(layer, layers.Dense)]
+    for layer in dense:
+        limit = layer.kernel.shape[0] ** -0.5
+        for values in layer.get_weights():
+            assert np.abs(values).max() <= limit
+            assert values.std() == pytest.approx(limit / 3**0.5, rel=0.15)
+    norms = [layer for layer in gan.generator.layers if isinstance(layer, BatchNorm1d)]
+    assert [(norm.epsilon, norm.momentum) for norm in norms] == 3 * [(0.8, 0.9)]
+
+
+def test_d_on_g_equals_a_plain_loop():
+    ours = seeded("d-on-g", batch_size=8)
+    generator = keras.Sequential(
+        [
+            keras.Input((100,)),
+            layers.Dense(1024, activation="tanh"),
+            layers.Dense(6272),
+            layers.BatchNormalization(),
+            layers.Activation("tanh"),
+            layers.Reshape((7, 7, 128)),
+            layers.UpSampling2D(),
+            layers.Conv2D(64, (5, 5), padding="same", activation="tanh"),
+            layers.UpSampling2D(),
+            layers.Conv2D(1, (5, 5), padding="same", activation="tanh"),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(64, (5, 5), padding="same", activation="tanh"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(128, (5, 5), activation="tanh"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(1024, activation="tanh"),
+            layers.Dense(1),
+        ]
+    )
+    generator.set_weights(ours.generator.get_weights())
+    discriminator.set_weights(ours.discriminator.get_weights())
+    velocities = {}
+
+    def cross_entropy(labels, images):
+        logits = discriminator(images, training=True)[:, 0]
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+    def nesterov(tape, loss, model):
+        variables = model.trainable_variables
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            velocity = 0.9 * velocities.get(id(variable), 0.0) - 1e-3 * gradient
+            velocities[id(variable)] = velocity
+            variable.assign_add(0.9 * velocity - 1e-3 * gradient)
+
+    noise = np.random.default_rng(9).uniform(-1, 1, (6, 100))
+    before = generator(noise)
+    for real_images, d_noise, g_noise in step_inputs(noises=2, batch=8):
+        figures = ours.train_step(real_images, d_noise, g_noise)
+        fakes = generator(d_noise, training=False)
+        labels = tf.constant([1.0] * 8 + [0.0] * 8, tf.float64)
+        with tf.GradientTape() as tape:
+            d_loss = cross_entropy(labels, tf.concat([real_images, fakes], 0))
+        nesterov(tape, d_loss, discriminator)
+        with tf.GradientTape() as tape:
+            g_loss = cross_entropy(labels[:8], generator(g_noise, training=True))
+        nesterov(tape, g_loss, generator)
+        assert float(figures["d_loss"]) == pytest.approx(float(d_loss), abs=TOLERANCE)
+        assert float(figures["g_loss"]) == pytest.approx(float(g_loss), abs=TOLERANCE)
+    check_equal(ours, (generator, discriminator), noise, before)
+
+
+def test_dcgan_equals_a_plain_loop():
+    ours = seeded("dcgan", batch_size=8, dropout=0.0)
+    transposed = {"padding": "same", "use_bias": False}
+    generator = keras.Sequential(
+        [
+            keras.Input((100,)),
+            layers.Dense(12544, use_bias=False),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(negative_slope=0.3),
+            layers.Reshape((7, 7, 256)),
+            layers.Conv2DTranspose(128, (5, 5), strides=(1, 1), **transposed),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(negative_slope=0.3),
+            layers.Conv2DTranspose(64, (5, 5), strides=(2, 2), **transposed),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(negative_slope=0.3),
+            layers.Conv2DTranspose(1, (5, 5), strides=(2, 2), activation="tanh", **transposed),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(64, (5, 5), strides=(2, 2), padding="same"),
+            layers.LeakyReLU(negative_slope=0.3),
+            layers.Conv2D(128, (5, 5), strides=(2, 2), padding="same"),
+            layers.LeakyReLU(negative_slope=0.3),
+            layers.Flatten(),
+            layers.Dense(1),
+        ]
+    )
+    for mine, theirs in ((ours.generator, generator), (ours.discriminator, discriminator)):
+        for variable, value in zip(
+            theirs.trainable_variables, mine.trainable_variables, strict=True
+        ):
+            variable.assign(value)
+    moments = {}
+
+    def adam(variables, gradients, clock):
+        for variable, gradient in zip(variables, gradients, strict=True):
+            m, v = moments.get(id(variable), (0.0, 0.0))
+            m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+            moments[id(variable)] = m, v
+            # Keras takes the betas of the bias correction, and the rate, in float32.
+            beta_1, beta_2, rate = (float(np.float32(x)) for x in (0.9, 0.999, 1e-4))
+            rate *= (1 - beta_2**clock) ** 0.5 / (1 - beta_1**clock)
+            variable.assign_sub(rate * m / (v**0.5 + 1e-7))
+
+    def entropy(label, logits):
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.fill(logits.shape, label), logits)
+        return tf.reduce_mean(losses)
+
+    noise = np.random.default_rng(9).normal(size=(6, 100))
+    before = generator(noise)
+    one, zero = tf.constant(1.0, tf.float64), tf.constant(0.0, tf.float64)
+    for step, (real_images, z) in enumerate(step_inputs(noises=1, batch=8)):
+        real_images = real_images[:5]  # fewer than the noise, as in an epoch's last step
+        figures = ours.train_step(real_images, z)
+        with tf.GradientTape(persistent=True) as tape:
+            fakes = generator(z, training=True)
+            real_logits, fake_logits = discriminator(real_images), discriminator(fakes)
+            g_loss = entropy(one, fake_logits)
+            d_loss = entropy(one, real_logits) + entropy(zero, fake_logits)
+        pairs = [
+            (model.trainable_variables, tape.gradient(loss, model.trainable_variables))
+            for model, loss in ((generator, g_loss), (discriminator, d_loss))
+        ]
+        for variables, gradients in pairs:
+            adam(variables, gradients, step + 1)
+        assert float(figures["d_loss"]) == pytest.approx(float(d_loss), abs=TOLERANCE)
+        assert float(figures["g_loss"]) == pytest.approx(float(g_loss), abs=TOLERANCE)
+    images, expected = ours.sample(noise), generator(noise)
+    assert np.abs(expected - before).max() > 0.005
+    np.testing.assert_allclose(images, expected, atol=TOLERANCE)
+    for mine, theirs in ((ours.generator, generator), (ours.discriminator, discriminator)):
+        for a, b in zip(mine.trainable_variables, theirs.trainable_variables, strict=True):
+            np.testing.assert_allclose(a, b, atol=TOLERANCE)
