@@ -34,7 +34,7 @@ digits-check: .venv/installed  ## measure how like MNIST the built-in digits are
 	@.venv/bin/python experiments/drawn_digits.py
 
 test: .venv/installed  ## run the tests
-	@$(RUN) pytest -q tests
+	@$(RUN) pytest -q -n 2 --dist loadscope tests
 
 lint: .venv/installed  ## check style and format
 	@$(RUN) ruff check . && $(RUN) ruff format --check .
@@ -51,7 +51,7 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	      2>/dev/null; then \
 	    echo "making .venv with `$$python --version` and installing (a minute or two)"; \
-	    $$python -m venv --clear .venv; \
+	    rm -rf .venv; $$python -m venv .venv; \
 	    .venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.txt; \
 	    touch $@; exit 0; \
 	  fi; \

@@ -13,8 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from gan.command import load_tensorflow
+from gan.command import load_tensorflow, run_command
 from gan.digits import draw_digits
+from gan.errors import UserError
 
 load_tensorflow()
 
@@ -54,7 +55,9 @@ def shares_right(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> 
     return {"all": float(right.mean()), "worst_digit": min(by_digit)}
 
 
-def main() -> None:
+def main() -> int:
+    if not os.path.isfile(os.environ.get("GAN_DATA", "")):
+        raise UserError("GAN_DATA must name the real mnist.npz")
     with np.load(os.environ["GAN_DATA"], allow_pickle=False) as mnist:
         train, test = [(mnist[f"x_{part}"], mnist[f"y_{part}"]) for part in ("train", "test")]
     started = time.process_time()
@@ -72,7 +75,8 @@ def main() -> None:
     path = Path(__file__).parent / "reference" / "drawn_digits.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

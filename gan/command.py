@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -29,11 +30,13 @@ def make_parser(module: str, description: str, **options) -> Parser:
     parser = Parser(
         prog=f"python -m gan.{module}", description=description, allow_abbrev=False, **options
     )
-    parser.add_argument("--name", metavar="RUN", help="the run (default: the design's name)")
+    parser.add_argument(
+        "--name", metavar="RUN", type=not_empty, help="the run (default: the design's name)"
+    )
     parser.add_argument(
         "--root",
         metavar="DIR",
-        type=Path,
+        type=a_path,
         default=REPOSITORY,
         help="folder that holds experiments/ and images/ (default: the repository)",
     )
@@ -53,6 +56,17 @@ def checked(check: Callable) -> Callable:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert
+
+
+def not_empty(text: str) -> str:
+    """Text as an option's value, which an unset shell variable would leave empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def a_path(text: str) -> Path:
+    return Path(not_empty(text))
 
 
 def run_command(main: Callable[[], int]) -> None:
@@ -87,7 +101,7 @@ def load_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()  # looks for GPUs, and says so
-        except BaseException:
+        except Exception:
             chatter.seek(0)
             os.write(stderr, chatter.read())
             raise
@@ -98,10 +112,8 @@ def load_tensorflow() -> None:
 
 def command_line(module: str, *arguments: str) -> str:
     """A command as the user can type it here: with the Python that runs now."""
-    python = Path(sys.executable)
-    here = Path.cwd()
-    shown = str(python.relative_to(here)) if python.is_relative_to(here) else "python"
-    return shlex.join([shown, "-m", f"gan.{module}", *arguments])
+    python = "python" if shutil.which("python") == sys.executable else sys.executable
+    return shlex.join([shown_path(Path(python)), "-m", f"gan.{module}", *arguments])
 
 
 def shown_path(path: Path) -> str:

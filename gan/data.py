@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import lzma
 import os
 import zipfile
 import zlib
@@ -18,23 +19,14 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from gan.digits import draw_digits
+from gan.download import FASHION, MNIST, Unreachable, cache_folder, fetch
 from gan.errors import UserError
 from gan.files import replacing
 
-ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-SECONDS_WITHOUT_A_BYTE = 10
-# File, as Keras caches it, and its hash: MNIST's from Keras, Fashion-MNIST's from its own page.
-MNIST = (
-    "mnist.npz",
-    "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
-)
-FASHION = (
-    "fashion-mnist/train-images-idx3-ubyte.gz",
-    "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-)
 SYNTHETIC_COUNT, SYNTHETIC_SEED = 60_000, 0
 SYNTHETIC_CACHE = "gan-digits-1.npz"  # a new number whenever the drawing changes
 IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
+EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 LARGEST_IMAGE = 2**24  # pixels of a file in a folder; more is no picture to train on
 IDX_NAMES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 
@@ -55,10 +47,6 @@ class Dataset(NamedTuple):
     resized_to: tuple[int, int] | None = None
 
 
-class Unreachable(UserError):
-    """A download that failed because no network or no server answered."""
-
-
 def load_images(
     source: str = "auto",
     image_size: tuple[int, int] | None = None,
@@ -75,8 +63,8 @@ def load_images(
     or of sides that are no multiples of 4 (the convolutional designs halve them twice).
     """
     if source == "auto":
-        if os.environ.get("GAN_DATA"):
-            return load_images(os.environ["GAN_DATA"], image_size, say)
+        if (named := os.environ.get("GAN_DATA", "auto")) not in ("", "auto"):
+            return load_images(named, image_size, say)
         try:
             return load_images("mnist", say=say)
         except Unreachable as error:
@@ -85,7 +73,7 @@ def load_images(
                 "For MNIST put mnist.npz somewhere and set GAN_DATA to its path."
             )
             return load_images("synthetic", say=say)._replace(warning=warning)
-    path = Path(source).expanduser()
+    path = Path(source)
     if image_size and not path.is_dir():
         raise UserError("--image-size goes with --data FOLDER, a folder of images")
     if source == "mnist":
@@ -97,7 +85,12 @@ def load_images(
 
     try:
         if path.is_dir():
-            idx_files = [file for name in IDX_NAMES for file in sorted(path.glob(f"{name}*"))]
+            idx_files = [
+                file
+                for name in IDX_NAMES
+                for ending in ("", ".gz")
+                if (file := path / f"{name}{ending}").is_file()
+            ]
             if idx_files and not image_size:
                 images = read_idx(idx_files[0])
             else:
@@ -142,16 +135,19 @@ def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
             version = np.lib.format.read_magic(member)
             read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
             shape, fortran_order, dtype = read_header(member)
-            if dtype != np.uint8 or fortran_order:
+            if dtype != np.uint8:
                 raise UserError(f"{path}: {array} is {dtype}; it must be uint8 pixels in 0..255")
             check_shape(shape, f"{path}: {array}")
-            return read_pixels(member, shape, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, AttributeError):
+            order = "F" if fortran_order else "C"
+            return np.ascontiguousarray(read_pixels(member, shape, path, order))
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, AttributeError):
         raise UserError(f"{path} is no .npz file, or a damaged one") from None
     except KeyError:
         raise UserError(f"{path} has no array {array!r}; Keras' mnist.npz has") from None
     except UserError:
         raise
+    except (RuntimeError, NotImplementedError):
+        raise UserError(f"{path} is encrypted or packed in a way Python cannot read") from None
     except ValueError as error:
         raise UserError(f"{path}: {array} cannot be read: {str(error).splitlines()[0]}") from None
 
@@ -172,7 +168,7 @@ def read_idx(path: Path) -> np.ndarray:
         raise UserError(f"{path} is damaged: {error}") from None
 
 
-def read_pixels(file: BinaryIO, shape: tuple, path: Path) -> np.ndarray:
+def read_pixels(file: BinaryIO, shape: tuple, path: Path, order: str = "C") -> np.ndarray:
     """The uint8 pixels of `shape` that end `file`; UserError when it has fewer or more."""
     size = int(np.prod(shape))
     pixels = bytearray()
@@ -180,7 +176,7 @@ def read_pixels(file: BinaryIO, shape: tuple, path: Path) -> np.ndarray:
         pixels += block
     if len(pixels) != size:
         raise UserError(f"{path} is damaged: its header speaks of {size} pixels, not what it holds")
-    return np.frombuffer(bytes(pixels), np.uint8).reshape(shape)
+    return np.frombuffer(bytes(pixels), np.uint8).reshape(shape, order=order)
 
 
 def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.ndarray:
@@ -191,9 +187,13 @@ def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.nd
     """
     from PIL import Image, UnidentifiedImageError
 
-    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in IMAGE_ENDINGS]
+    files = [
+        file
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in IMAGE_ENDINGS and file.is_file()
+    ]
     if not files:
-        raise UserError(f"{folder} holds neither IDX files ({IDX_NAMES[0]}) nor images")
+        raise UserError(f"{folder} itself holds neither {IDX_NAMES[0]} nor image files")
     images, resize = [], image_size is not None
     for file in files:
         try:
@@ -207,68 +207,15 @@ def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.nd
                         f"{file} is {image.height}x{image.width} and the first image "
                         f"{height}x{width}; --image-size makes them equal"
                     )
+                if image.mode not in EIGHT_BIT_MODES:
+                    raise UserError(f"{file} is of mode {image.mode}; make it 8 bits a channel")
                 image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
                 images.append(image.resize((width, height), Image.Resampling.LANCZOS))
-        except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError):
+        except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, OSError):
             raise UserError(f"{file} is no image, or a damaged one") from None
     mode = "L" if all(image.mode == "L" for image in images) else "RGB"
     pixels = np.stack([np.asarray(image.convert(mode), np.uint8) for image in images])
     return pixels.reshape(len(images), height, width, len(mode))
-
-
-def cache_folder() -> Path:
-    """Keras' own cache of data sets."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
-
-
-def fetch(name: str, expected_hash: str, say: Callable[[str], None]) -> Path:
-    """Path of file `name` in Keras' cache, downloaded first where it is not there.
-
-    Raises Unreachable without a network, UserError for a file with another hash.
-    """
-    path = cache_folder() / name
-    if not path.exists():
-        url = ORIGIN + path.name
-        say(f"downloading {url}")
-        try:
-            download(url, path, expected_hash)
-        except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
-    elif hash_of(path.read_bytes(), expected_hash) != expected_hash:
-        raise UserError(
-            f"{path} is not the published file (its hash differs); "
-            "delete it to download it again, or use it as it is with --data PATH"
-        )
-    return path
-
-
-def download(url: str, path: Path, expected_hash: str) -> None:
-    """Download `url` to `path`, whole or not at all, if it has the hash."""
-    import requests  # here, as few runs need it
-
-    try:
-        # The time-out is for connecting and for each wait between bytes, not for the whole.
-        with requests.get(url, stream=True, timeout=SECONDS_WITHOUT_A_BYTE) as response:
-            response.raise_for_status()
-            content = response.content
-    except requests.HTTPError as error:
-        raise Unreachable(f"{url} answered {error.response.status_code}") from None
-    except requests.Timeout:
-        raise Unreachable(f"{url} sent nothing for {SECONDS_WITHOUT_A_BYTE} s") from None
-    except requests.RequestException as error:
-        reason = "timed out" if "timed out" in str(error) else "no network?"
-        raise Unreachable(f"{url} cannot be reached ({reason})") from None
-    if hash_of(content, expected_hash) != expected_hash:
-        raise UserError(f"{url} sent another file than the published one (its hash differs)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def hash_of(content: bytes, like: str) -> str:
-    """Hash of `content` by the algorithm that `like`, an "algorithm:hexadecimal", names."""
-    algorithm = like.split(":")[0]
-    return f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}"
 
 
 def built_in_digits(say: Callable[[str], None]) -> np.ndarray:

@@ -20,6 +20,9 @@ Deviations, each on purpose:
   noise for each. Pillow draws them: Matplotlib would take longer than the training between two.
 - `train` resumes the run of that name where it exists, and `epochs` (the documents' word for
   iterations) is its whole length. A last grid, `final.png`, is drawn when it is reached.
+- Instead of a printed line, each iteration is a row of metrics.csv. Grids have no gaps.
+- Where D is sure (its probability within 1e-7 of 0 or 1), Keras 3 takes the loss from the logit and
+  G still learns; the first Keras clipped the probability there, and G did not.
 - 000's text speaks of Dropout in D; its code has none, and the code is what is ported.
 - The images and noise of a step are functions of (seed, step) instead of NumPy's global state.
 
@@ -75,9 +78,9 @@ class GAN:
     compile_with_xla = True  # small matrices: XLA doubles the speed on a CPU
 
     def __init__(
-        self, recipe: Recipe = DENSE, image_shape: tuple = (28, 28, 1), name: str = "dense"
+        self, recipe: Recipe = DENSE, image_shape: tuple = (28, 28, 1), name: str | None = None
     ) -> None:
-        self.name = name
+        self.name = name or ("dense-sgd" if recipe.beta_1 is None else "dense")
         self.recipe = recipe
         self.image_shape = image_shape
         self.discriminator = self.build_discriminator()
@@ -165,12 +168,14 @@ class GAN:
         """Name of the grid drawn after `step` (from 0), or None if it draws none there."""
         return str(step) if step % self.recipe.sample_interval == 0 else None
 
-    def train(self, epochs: int, batch_size: int = 128, sample_interval: int = 50, **run) -> None:
+    def train(
+        self, epochs: int, batch_size: int = 128, sample_interval: int = 50, **run
+    ) -> loop.Outcome:
         """Train as `python -m gan.train dense` does; `run`: see `loop.train`."""
         self.recipe = override(
             self.recipe, steps=epochs, batch_size=batch_size, sample_interval=sample_interval
         )
-        loop.train(self, **run)
+        return loop.train(self, **run)
 
     def sample_images(self, epoch: int, **run) -> None:
         """Draw the 5x5 grid `<epoch>.png` of the run; `run`: see `loop.save_samples`."""

@@ -13,4 +13,5 @@ def choose_strategy() -> tuple[tf.distribute.Strategy, str]:
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    return tf.distribute.get_strategy(), "one GPU" if gpus else "CPU, no GPU found"
+    found = f"GPU (one of the {len(gpus)} found)" if gpus else "CPU, no GPU found"
+    return tf.distribute.get_strategy(), found

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gan.command import checked, command_line, load_tensorflow, make_parser, run_command, shown_path
+from gan.command import (
+    a_path,
+    checked,
+    command_line,
+    load_tensorflow,
+    make_parser,
+    run_command,
+    shown_path,
+)
 from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
 from gan.files import replacing
@@ -36,10 +44,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help=f"made for each image that --nice keeps ({CANDIDATES})",
     )
     parser.add_argument(
-        "--out", metavar="FILE.png", type=Path, help="one picture (images/RUN/generated.png)"
+        "--out", metavar="FILE.png", type=a_path, help="one picture (images/RUN/generated.png)"
     )
-    parser.add_argument("--npz", metavar="FILE.npz", type=Path, help="images and scores, as arrays")
-    parser.add_argument("--separate", metavar="DIR", type=Path, help="one PNG for each image")
+    parser.add_argument(
+        "--npz", metavar="FILE.npz", type=a_path, help="images and scores, as arrays"
+    )
+    parser.add_argument("--separate", metavar="DIR", type=a_path, help="one PNG for each image")
     return parser.parse_args(arguments)
 
 
@@ -88,7 +98,7 @@ def check(options: argparse.Namespace) -> None:
         raise UserError("give --name or --design, not both")
     for option, ending in (("out", ".png"), ("npz", ".npz")):
         path = getattr(options, option)
-        if path and path.suffix != ending:
+        if path and path.suffix.lower() != ending:
             raise UserError(f"--{option} must be a {ending} file, not {str(path)!r}")
 
 

@@ -25,7 +25,7 @@ from gan.batches import Schedule
 from gan.data import Dataset, load_images
 from gan.errors import UserError
 from gan.grid import save_gif, save_grid
-from gan.progress import Report
+from gan.progress import Report, say
 from gan.recipe import Recipe
 from gan.runs import CHECKPOINT_SECONDS, Run
 
@@ -148,51 +148,57 @@ def train(
     schedule = Schedule(design.recipe, len(dataset.images), seed)
     total, steps_per_epoch = schedule.total_steps, schedule.steps_per_epoch
     kept_every = (design.recipe.checkpoint_epochs or 0) * steps_per_epoch
-    first = done = run.begin(describe(design, dataset, seed), design.metrics, fresh)
+    config = describe(design, dataset, seed)
+    run.check(config, fresh)
     variables = all_variables(design)
-    if done:
-        run.restore_checkpoint(done, variables)
-
     noise = grid_noise(design, seed)
     run_steps = compile_steps(design, dataset.images, schedule)
     steps_per_call = 1
-    started = last_checkpoint = time.monotonic()
-    with stop_signals() as stopped_by, Report(done, total) as report:
-        if done:
-            report.say(f"going on after step {done:,}")
-        while done < total and not stopped_by():
-            end = min(total, done + steps_per_call, schedule.run_end(done))
-            # A call ends where a grid is due, as the grid shows the weights after that step.
-            grids = (step for step in range(done, end) if design.grid_name(step, steps_per_epoch))
-            end = next(grids, end - 1) + 1
-            call_started = time.monotonic()
-            values = run_steps(done, end - done)
-            rate = (end - done) / (time.monotonic() - call_started)
-            # At most doubled: the first call is slow only because it compiles.
-            steps_per_call = min(
-                max(1, int(rate * SECONDS_PER_CALL)), 2 * steps_per_call, most_steps(design)
-            )
+    with run.locked(), stop_signals() as stopped_by:
+        started = last_checkpoint = time.monotonic()
+        first = done = saved = 0 if fresh else run.resume(variables, say)
+        if done >= total:
+            return Outcome(done, total, 0, 0.0, None)
+        with Report(done, total) as report:
+            if done:
+                say(f"going on after step {done:,}")
+                if (begun_with := run.config()["versions"]) != config["versions"]:
+                    say(f"begun with {begun_with}: from here on the bytes may differ")
+            while done < total and not stopped_by():
+                end = min(total, done + steps_per_call, schedule.run_end(done))
+                # A call ends where a grid is due: the grid shows the weights after that step.
+                grids = (t for t in range(done, end) if design.grid_name(t, steps_per_epoch))
+                end = next(grids, end - 1) + 1
+                call_started = time.monotonic()
+                values = run_steps(done, end - done)
+                rate = (end - done) / (time.monotonic() - call_started)
+                # At most doubled: the first call is slow only because it compiles.
+                steps_per_call = min(
+                    max(1, int(rate * SECONDS_PER_CALL)), 2 * steps_per_call, most_steps(design)
+                )
 
-            run.log(done, values)
-            done = end
-            if name := design.grid_name(done - 1, steps_per_epoch):
-                save_grid(run.grid(name), design.sample(noise))
-            overdue = time.monotonic() - last_checkpoint > checkpoint_seconds
-            kept = kept_every and done % kept_every == 0
-            if (overdue or kept) and done < total:
-                run.save_checkpoint(done, variables, kept_every)
-                last_checkpoint = time.monotonic()
-            report.update(done, dict(zip(design.metrics, values.mean(axis=0), strict=True)))
-
-        if done > first:
-            if done == total:
-                save_grid(run.grid("final"), design.sample(noise))
-                names = (design.grid_name(step, steps_per_epoch) for step in range(total))
-                save_gif(run.images / "training.gif", [run.grid(name) for name in names if name])
-            # Last, so that a run with a checkpoint of its last step has all of its pictures.
+                if done == first:  # the step works: from here on, what an old run left may go
+                    run.begin(config, done, design.metrics, fresh)
+                run.log(done, values)
+                done = end
+                if name := design.grid_name(done - 1, steps_per_epoch):
+                    save_grid(run.grid(name), design.sample(noise))
+                if done == total:
+                    save_grid(run.grid("final"), design.sample(noise))
+                    names = (design.grid_name(step, steps_per_epoch) for step in range(total))
+                    save_gif(
+                        run.images / "training.gif", [run.grid(name) for name in names if name]
+                    )
+                # After the pictures, so that a run with its last checkpoint has them all.
+                overdue = time.monotonic() - last_checkpoint > checkpoint_seconds
+                if overdue or done == total or (kept_every and done % kept_every == 0):
+                    run.save_checkpoint(done, variables, kept_every)
+                    saved, last_checkpoint = done, time.monotonic()
+                report.update(done, dict(zip(design.metrics, values.mean(axis=0), strict=True)))
+        if done > saved:
             run.save_checkpoint(done, variables, kept_every)
-    seconds = time.monotonic() - started
-    return Outcome(done, total, done - first, seconds, stopped_by() if done < total else None)
+        seconds = time.monotonic() - started
+        return Outcome(done, total, done - first, seconds, stopped_by() if done < total else None)
 
 
 def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:
@@ -208,7 +214,7 @@ def grid_noise(design: Design, seed: int) -> tf.Tensor:
 
 
 def describe(design: Design, dataset: Dataset, seed: int) -> dict:
-    """What a run's config.json holds: all that its bytes depend on."""
+    """What a run's config.json holds: all that its bytes depend on, but for the first weights."""
     return {
         "design": design.name,
         "recipe": dataclasses.asdict(design.recipe),

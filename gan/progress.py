@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 SECONDS_BETWEEN_PLAIN_LINES = 10
+
+
+class _Console(Console):
+    """A console whose reader may leave (`| head`): the training matters more than its output."""
+
+    def on_broken_pipe(self) -> None:
+        with suppress(SystemExit):
+            super().on_broken_pipe()  # sends all that follows to nowhere
+
+
+CONSOLE = _Console(highlight=False)
+
+
+def say(line: str) -> None:
+    """Print a line on stdout, above the live one where there is one."""
+    CONSOLE.print(line, markup=False, soft_wrap=True)
 
 
 class Report:
@@ -19,7 +36,6 @@ class Report:
 
     def __init__(self, done: int, total: int) -> None:
         self.done, self.total = done, total
-        self.console = Console(highlight=False)
         self.first_step, self.first_time = None, time.monotonic()
         self.last_line = time.monotonic()
         text = Column(no_wrap=True)
@@ -29,12 +45,12 @@ class Report:
             TextColumn("{task.fields[rate]}", table_column=text),
             TimeRemainingColumn(compact=True, table_column=text),
             TextColumn("{task.fields[values]}", table_column=text),
-            console=self.console,
+            console=CONSOLE,
             expand=True,
         )
 
     def __enter__(self) -> Report:
-        if self.console.is_terminal:
+        if CONSOLE.is_terminal:
             self.task = self.live.add_task(
                 "", completed=self.done, total=self.total, rate="compiling", values=""
             )
@@ -42,7 +58,7 @@ class Report:
         return self
 
     def __exit__(self, *exception) -> None:
-        if self.console.is_terminal:
+        if CONSOLE.is_terminal:
             self.live.stop()
 
     def update(self, done: int, values: dict[str, float]) -> None:
@@ -52,22 +68,18 @@ class Report:
             self.first_step, self.first_time = done, now
         self.done = done
         text = " ".join(f"{name} {value:.3f}" for name, value in values.items())
-        rate = f"{self.rate:.0f} it/s" if self.rate >= 10 else f"{self.rate:.2f} it/s"
-        if self.console.is_terminal:
+        rate = f"{self.rate:.3g} it/s" if self.rate else ""  # the first call says nothing yet
+        if CONSOLE.is_terminal:
             self.live.update(self.task, completed=done, rate=rate, values=text)
         elif now - self.last_line > SECONDS_BETWEEN_PLAIN_LINES or done == self.total:
             self.last_line = now
             left = (self.total - done) / self.rate if self.rate else 0
-            self.say(f"step {done:,}/{self.total:,}  {rate}  {duration(left)} left  {text}")
+            say(f"step {done:,}/{self.total:,}  {rate}  {duration(left)} left  {text}")
 
     @property
     def rate(self) -> float:
         seconds = time.monotonic() - self.first_time
         return (self.done - (self.first_step or 0)) / seconds if seconds > 0 else 0.0
-
-    def say(self, line: str) -> None:
-        """Print a line, above the live one where there is one."""
-        self.console.print(line, markup=False, soft_wrap=True)
 
 
 def duration(seconds: float) -> str:

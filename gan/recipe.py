@@ -6,7 +6,6 @@ module, as its document gives them. The options of `python -m gan.train` are mad
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
@@ -24,22 +23,32 @@ def _number(value, kind: type, is_valid: Callable, wanted: str):
     raise UserError(f"must be {wanted}, not {value!r}")
 
 
+def _whole_number(value, least: int, most: int) -> int:
+    wanted = f"a whole number from {least} to {most}"
+    return _number(value, int, lambda number: least <= number <= most, wanted)
+
+
 def positive_int(value) -> int:
-    """A whole number of at least 1; above 2**31 no counter or buffer would hold it."""
-    return _number(value, int, lambda n: 1 <= n < 2**31, "a whole number of at least 1")
+    return _whole_number(value, 1, 2**31 - 1)
+
+
+def size_number(value) -> int:
+    """A size of a batch or a vector; more than this fills any memory."""
+    return _whole_number(value, 1, 2**16)
 
 
 def seed_number(value) -> int:
     """A seed as NumPy, Keras and TensorFlow all take it."""
-    return _number(value, int, lambda n: 0 <= n < 2**31, "a whole number from 0 to 2147483647")
+    return _whole_number(value, 0, 2**31 - 1)
 
 
 def positive_float(value) -> float:
-    return _number(value, float, lambda x: 0 < x < math.inf, "a number above 0")
+    return _number(value, float, lambda x: 0 < x <= 1e6, "a number above 0, at most a million")
 
 
 def fraction(value) -> float:
-    return _number(value, float, lambda x: 0 <= x < 1, "a number of at least 0 and below 1")
+    wanted = "a number of at least 0 and at most 0.99999"  # 1 - that is above 0 in float32
+    return _number(value, float, lambda x: 0 <= x <= 0.99999, wanted)
 
 
 def side_lengths(value: str) -> tuple[int, int]:
@@ -81,8 +90,8 @@ class Recipe:
     epochs: int | None = setting(
         positive_int, "train for this many passes through the data, instead", default=None
     )
-    batch_size: int = setting(positive_int, "real images in a step")
-    latent_dim: int = setting(positive_int, "length of a noise vector")
+    batch_size: int = setting(size_number, "real images in a step")
+    latent_dim: int = setting(size_number, "length of a noise vector")
     learning_rate: float = setting(positive_float, "learning rate of both nets")
     beta_1: float | None = setting(fraction, "Adam's decay rate of the first moment", default=None)
     momentum: float | None = setting(fraction, "SGD's Nesterov momentum", default=None)

@@ -9,10 +9,13 @@ images/<run>/                    the grids
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +37,10 @@ class Run:
     """
 
     def __init__(self, name: str, root: Path | str = REPOSITORY) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name in RESERVED:
+        if not is_name(name):
             raise UserError(f"no run can be called {name!r}; use letters, digits, '.', '_' and '-'")
         self.name = name
-        self.root = Path(root).expanduser()
+        self.root = Path(root)
         self.folder = self.root / "experiments" / name
         self.images = self.root / "images" / name
         self.checkpoints = self.folder / "checkpoints"
@@ -50,80 +53,158 @@ class Run:
         path = self.folder / "config.json"
         try:
             config = json.loads(path.read_text())
-            return {key: config[key] for key in ("design", "recipe", "seed", "data", "versions")}
+            recipe, data = config["recipe"], config["data"]
+            wanted = ((config["design"], str), (config["seed"], int), (config["versions"], dict))
+            shape = data["images"]
+            wanted += ((recipe, dict), (data["source"], str), (data["digest"], str), (shape, list))
+            if all(isinstance(value, kind) for value, kind in wanted) and len(shape) == 4:
+                return config
         except FileNotFoundError:
             return None
         except NotADirectoryError:
             raise UserError(f"{self.root} is no folder that runs can lie in") from None
-        except (ValueError, KeyError, TypeError):
-            raise UserError(
-                f"{path} is damaged; --fresh starts the run over, another --name leaves it"
-            ) from None
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise UserError(f"{path} is damaged; --fresh starts the run over, another --name leaves it")
 
-    def begin(self, config: dict, metrics: Sequence[str], fresh: bool) -> int:
-        """Make the run, or take it up again; return how many steps it has a checkpoint of.
+    def check(self, config: dict, fresh: bool) -> None:
+        """Raise UserError when the run was started with another config than this.
 
-        `metrics` are the columns of its log. `fresh` clears what an earlier run of that name left.
-        Raises UserError when the run was started with another config (its length apart, which
-        may change), or when its folders cannot be written to.
+        Its length may change. With `fresh` there is nothing to compare. Changes nothing.
         """
-        if not fresh and (old := self.config()) is not None:
-            self._check_same(old, config)
-        try:
-            if fresh:
-                remove(self.folder)
-                remove(self.images)
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            self.images.mkdir(parents=True, exist_ok=True)
-            with replacing(self.folder / "config.json") as temporary:
-                temporary.write_text(json.dumps(config, indent=2) + "\n")
-        except OSError as error:
-            raise UserError(
-                f"the run cannot be written to {self.folder}: {error.strerror}; choose a --root"
-            ) from None
-        steps = self.checkpointed_steps()
-        step = steps[-1] if steps else 0
-        self._rewind_metrics(step, metrics)
-        return step
-
-    def _check_same(self, old: dict, new: dict) -> None:
-        """Raise UserError naming the first thing in which `new` differs from the run's config."""
-        pairs = [("design", old["design"], new["design"]), ("seed", old["seed"], new["seed"])]
-        for name in sorted(old["recipe"].keys() | new["recipe"].keys()):
+        if fresh:
+            return
+        old = self.config()
+        if old is None:
+            if self.checkpointed_steps():
+                raise UserError(
+                    f"{self.folder} has checkpoints but no config.json; "
+                    "--fresh starts the run over, another --name leaves it"
+                )
+            return
+        pairs = [(name, old[name], config[name]) for name in ("design", "seed")]
+        for name in sorted(old["recipe"].keys() | config["recipe"].keys()):
             if name not in LENGTH:
-                pairs.append((name, old["recipe"].get(name), new["recipe"].get(name)))
-        pairs.append(("data", old["data"]["name"], new["data"]["name"]))
-        pairs.append(("data's digest", old["data"]["digest"][:8], new["data"]["digest"][:8]))
+                pairs.append((name, old["recipe"].get(name), config["recipe"].get(name)))
         for what, was, now in pairs:
             if was != now:
+                self._refuse(f"{what} {was}", now)
+        if old["data"]["digest"] != config["data"]["digest"]:
+            was, now = (
+                f"{each['data'].get('name')} (digest {each['data']['digest'][:8]})"
+                for each in (old, config)
+            )
+            self._refuse(f"the data {was}", now)
+
+    def _refuse(self, was: str, now: object) -> None:
+        raise UserError(
+            f"run {self.name!r} was started with {was}, not {now}; "
+            "say that again, or --fresh to start over, or another --name"
+        )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training the run. Raises UserError when one does already.
+
+        The lock dies with the process that holds it, however that ends.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("a+")
+        except OSError as error:
+            raise UserError(
+                f"{error.filename} cannot be written: {error.strerror}; choose another --root"
+            ) from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
                 raise UserError(
-                    f"run {self.name!r} was started with {what} {was}, not {now}; "
-                    "say that again, or --fresh to start over, or another --name"
-                )
+                    f"run {self.name!r} is being trained by process {lock.read().strip()}; "
+                    "wait for it, stop it, or choose another --name"
+                ) from None
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            yield
+
+    def begin(self, config: dict, step: int, metrics: Sequence[str], fresh: bool) -> None:
+        """Make the run's folders and files ready to go on after `step` steps.
+
+        `metrics` are the columns of its log. `fresh` clears what an earlier run left.
+        """
+        if fresh:
+            for path in (self.checkpoints, self.metrics, self.images):
+                remove(path)
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.images.mkdir(parents=True, exist_ok=True)
+        with replacing(self.folder / "config.json") as temporary:
+            temporary.write_text(json.dumps(config, indent=2) + "\n")
+        # The rows of the steps after `step` go: those will be run again.
+        rows = self._rows()[: 1 + step] if step else [",".join(["step", *metrics])]
+        with replacing(self.metrics) as temporary:
+            temporary.write_text("\n".join(rows) + "\n")
 
     # -- how far it came -------------------------------------------------------------------
 
     def checkpointed_steps(self) -> list[int]:
         """Step counts of the checkpoints there are, the newest last."""
-        return sorted(int(path.name[5:]) for path in self.checkpoints.glob("step-*"))
+        names = (path.name for path in self.checkpoints.glob("step-*"))
+        return sorted(int(name[5:]) for name in names if name[5:].isdecimal())
 
     def save_checkpoint(self, step: int, variables: Sequence, kept_every: int = 0) -> None:
         """Write all `variables` (Keras') as they are after `step` steps, and prune older ones.
 
         The newest 3 stay, and those of every `kept_every` steps, if that is not 0.
         """
+        sync(self.metrics)  # or the disk might have a checkpoint and not the rows before it
+        remove(self._checkpoint(step))  # one that could not be read
         with replacing(self._checkpoint(step)) as temporary:
             _checkpoint_of(variables).write(str(temporary / "variables"))
         for old in self.checkpointed_steps()[:-KEEP_CHECKPOINTS]:
             if not kept_every or old % kept_every:
                 remove(self._checkpoint(old))
 
+    def resume(self, variables: Sequence, say: Callable[[str], None] = print) -> int:
+        """Set `variables` to the newest checkpoint that can be read; return its steps, or 0.
+
+        What is skipped is said. Raises UserError when there are checkpoints, but none will do.
+        """
+        skipped = []
+        for step in reversed(self.checkpointed_steps()):
+            try:
+                self.restore_checkpoint(step, variables)
+                if [row.split(",")[0] for row in self._rows()[1 : 1 + step]] != [
+                    str(done) for done in range(step)
+                ]:
+                    raise UserError(f"{self.metrics.name} lacks rows before it")
+            except (UserError, OSError) as error:
+                skipped.append(f"the checkpoint of step {step:,} cannot be used: {error}")
+                continue
+            for line in skipped:
+                say(line)
+            return step
+        if skipped:
+            raise UserError(f"{skipped[0]}; --fresh starts the run over")
+        return 0
+
     def restore_checkpoint(self, step: int, variables: Sequence) -> None:
-        """Set `variables`, the same as were saved, to the checkpoint of `step` steps."""
-        status = _checkpoint_of(variables).read(str(self._checkpoint(step) / "variables"))
-        status.assert_consumed()  # or a variable that is missing would be left as it was
+        """Set `variables`, the same as were saved, to the checkpoint of `step` steps.
+
+        Raises UserError when it is damaged, or of other variables.
+        """
+        import tensorflow as tf
+
+        prefix = str(self._checkpoint(step) / "variables")
+        try:
+            # All of them must be there, or one that is missing would stay as it was in silence.
+            _checkpoint_of(variables).read(prefix).assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
+            reason = str(error).strip().splitlines()[0][:200]
+            raise UserError(f"{prefix} is damaged or of other nets ({reason})") from None
 
     def _checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"step-{step:08d}"
@@ -139,30 +220,30 @@ class Run:
         with self.metrics.open("a") as file:
             file.write(text.getvalue())
 
-    def _rewind_metrics(self, step: int, metrics: Sequence[str]) -> None:
-        """Keep the rows of the steps before `step`: those after it will be run again."""
-        header = ",".join(["step", *metrics])
-        rows = self.metrics.read_text().splitlines()[: 1 + step] if step else [header]
-        if rows[:1] != [header] or len(rows) != 1 + step:
-            raise UserError(f"{self.metrics} lacks rows; --fresh starts the run over")
-        with replacing(self.metrics) as temporary:
-            temporary.write_text("\n".join(rows) + "\n")
-
-    def sync_metrics(self) -> None:
-        """Have the disk hold the log before a checkpoint says that it is there."""
-        sync(self.metrics)
+    def _rows(self) -> list[str]:
+        """The lines of metrics.csv that are whole, the header first; none when it is missing."""
+        try:
+            return self.metrics.read_text().split("\n")[:-1]
+        except (FileNotFoundError, UnicodeDecodeError):
+            return []
 
     def grid(self, name: str) -> Path:
         """Path of grid `name`."""
         return self.images / f"{name}.png"
 
 
+def is_name(name: str) -> bool:
+    """Whether a run may be called so: as a folder, and not as one of the project's own."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)) and name not in RESERVED
+
+
 def find_runs(root: Path | str) -> list[Run]:
     """The runs under `root` that have a checkpoint, the last trained one last."""
-    paths = (Path(root).expanduser() / "experiments").glob("*/checkpoints/step-*")
+    paths = (Path(root) / "experiments").glob("*/checkpoints/step-*")
     newest = {path.parts[-3]: path for path in sorted(paths, key=lambda path: path.stat().st_mtime)}
     by_age = sorted(newest, key=lambda name: newest[name].stat().st_mtime)
-    return [Run(name, root) for name in by_age if name not in RESERVED]
+    runs = [Run(name, root) for name in by_age if is_name(name)]
+    return [run for run in runs if run.checkpointed_steps() and run.config()]
 
 
 def _checkpoint_of(variables: Sequence):

@@ -12,13 +12,14 @@ from gan.command import (
     command_line,
     load_tensorflow,
     make_parser,
+    not_empty,
     run_command,
     shown_path,
 )
 from gan.data import Dataset, load_images
 from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
-from gan.progress import duration
+from gan.progress import duration, say
 from gan.recipe import LENGTH, Recipe, positive_float, side_lengths
 from gan.runs import CHECKPOINT_SECONDS, REPOSITORY, Run
 
@@ -36,6 +37,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("design", metavar="DESIGN", choices=DESIGNS, help=", ".join(DESIGNS))
     parser.add_argument(
         "--data",
+        type=not_empty,
         default="auto",
         help="auto, mnist, fashion, synthetic, an .npz as Keras' mnist.npz, a folder of IDX files "
         "or of images (default: auto: $GAN_DATA, else MNIST, else the built-in digits)",
@@ -86,9 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
         design = build_design(options.design, dataset.images.shape[1:], **overrides)
     if dataset.warning:
         warn(dataset.warning)
-    print(f"design  {options.design}: {DESIGNS[options.design].summary}")
-    print(f"data    {dataset.name}, {len(dataset.images):,} images ({dataset.source})")
-    print(f"device  {devices}")
+    say(f"design  {options.design}: {DESIGNS[options.design].summary}")
+    say(f"data    {dataset.name}, {len(dataset.images):,} images ({dataset.source})")
+    say(f"device  {devices}")
 
     outcome = loop.train(
         design,
@@ -107,10 +109,10 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
     if source == "auto" and config is not None:
         data = config["data"]
         try:
-            return load_images(data["source"], image_size or data["resized_to"])
+            return load_images(data["source"], image_size or data["resized_to"], say)
         except UserError:
             pass  # it has moved: `auto` may find it, and its digest will tell
-    return load_images(source, image_size)
+    return load_images(source, image_size, say)
 
 
 def warn(message: str) -> None:
@@ -123,22 +125,24 @@ def warn(message: str) -> None:
 def report(run: Run, outcome, options: argparse.Namespace) -> None:
     """Say how far the run came, where its pictures are, and what can be done next."""
     if outcome.stopped_by:
-        print(f"stopped after step {outcome.done:,} of {outcome.total:,}; all of it is saved")
-        print(f"  go on     {self_command(drop=['--fresh'])}")
+        say(f"stopped after step {outcome.done:,} of {outcome.total:,}; all of it is saved")
+        say(f"  go on     {self_command(drop=['--fresh'])}")
         return
     if outcome.trained:
         rate = outcome.trained / outcome.seconds
         seconds = duration(outcome.seconds)
-        print(f"trained {outcome.trained:,} steps in {seconds} ({rate:.0f} it/s), all included")
+        say(f"trained {outcome.trained:,} steps in {seconds} ({rate:.3g} it/s), all included")
     else:
         command = self_command(drop=[*LENGTH_OPTIONS, "--fresh"])
-        print(f"run {run.name!r} is finished: it has {outcome.done:,} steps")
-        print(f"  longer    {command} --steps {2 * outcome.done}")
-        print(f"  anew      {command} --fresh")
-    print(f"  pictures  {shown_path(run.images)}/ (the last: final.png)")
-    print(f"  losses    {shown_path(run.metrics)}")
+        more = f", more than {outcome.total:,}" if outcome.done > outcome.total else ""
+        say(f"run {run.name!r} is finished: it has {outcome.done:,} steps{more}")
+        say(f"  longer    {command} --steps {2 * outcome.done}")
+        say(f"  anew      {command} --fresh")
+    last = " (the last: final.png)" if run.grid("final").exists() else ""
+    say(f"  pictures  {shown_path(run.images)}/{last}")
+    say(f"  losses    {shown_path(run.metrics)}")
     root = [] if options.root == REPOSITORY else ["--root", str(options.root)]
-    print(f"  sample    {command_line('generate', '--name', run.name, *root)}")
+    say(f"  sample    {command_line('generate', '--name', run.name, *root)}")
 
 
 def self_command(drop: list[str]) -> str:

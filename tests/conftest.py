@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan import data
+from gan import download
 from gan.command import load_tensorflow, run_command
 from gan.designs import build_design
 from gan.digits import draw_digits
@@ -30,7 +30,7 @@ def _own_home(tmp_path, monkeypatch):
     """No test reads or writes the user's cache, or reaches further than this machine."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("GAN_DATA", raising=False)
-    monkeypatch.setattr(data, "ORIGIN", "http://127.0.0.1:9/")  # where nothing listens
+    monkeypatch.setattr(download, "ORIGIN", "http://127.0.0.1:9/")  # where nothing listens
 
 
 @pytest.fixture(scope="session")

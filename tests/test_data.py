@@ -15,8 +15,9 @@ import pytest
 from conftest import REAL_MNIST, needs_mnist
 from PIL import Image
 
-from gan import data
-from gan.data import Unreachable, load_images
+from gan import data, download
+from gan.data import load_images
+from gan.download import Unreachable
 from gan.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
@@ -134,7 +135,7 @@ def test_damaged_files(tmp_path):
 
 
 def test_folders_that_will_not_do(tmp_path):
-    with pytest.raises(UserError, match=r"neither IDX files .* nor images"):
+    with pytest.raises(UserError, match=r"neither train-images-idx3-ubyte nor image files"):
         quiet(str(tmp_path))
     (tmp_path / "a.png").write_bytes(b"not a png")
     with pytest.raises(UserError, match="no image"):
@@ -216,7 +217,7 @@ def server(monkeypatch):
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
-        monkeypatch.setattr(data, "ORIGIN", f"http://127.0.0.1:{listening.server_port}/")
+        monkeypatch.setattr(download, "ORIGIN", f"http://127.0.0.1:{listening.server_port}/")
         yield book
         listening.shutdown()
 
@@ -254,7 +255,7 @@ def test_a_download_that_goes_wrong(server, monkeypatch, tmp_path):
     with pytest.raises(Unreachable, match="answered 404"):
         quiet("mnist")
     server.answers["/mnist.npz"] = "hang"
-    monkeypatch.setattr(data, "SECONDS_WITHOUT_A_BYTE", 0.2)
+    monkeypatch.setattr(download, "SECONDS_WITHOUT_A_BYTE", 0.2)
     with pytest.raises(Unreachable, match=r"nothing for 0\.2 s"):
         quiet("mnist")
     assert not (data.cache_folder() / "mnist.npz").exists()

@@ -26,11 +26,33 @@ PARAMETERS = {
     "dcgan": (2_305_472, 25_472, 212_865, 4),  # Dropout's two seeds are D's other variables
 }
 RECIPES = {
-    "dense": {"steps": 30_000, "batch_size": 32, "learning_rate": 2e-4, "beta_1": 0.5},
-    "dense-sgd": {"steps": 10_000, "batch_size": 32, "learning_rate": 0.01},
-    "d-on-g": {"epochs": 30, "batch_size": 128, "learning_rate": 1e-3, "momentum": 0.9},
+    "dense": {
+        "steps": 30_000,
+        "batch_size": 32,
+        "learning_rate": 2e-4,
+        "beta_1": 0.5,
+        "sample_interval": 200,
+    },
+    "dense-sgd": {"steps": 10_000, "batch_size": 32, "learning_rate": 0.01, "sample_interval": 200},
+    "d-on-g": {
+        "epochs": 30,
+        "batch_size": 128,
+        "learning_rate": 1e-3,
+        "momentum": 0.9,
+        "sample_interval": 100,
+        "order": "sequential",
+        "last_batch": "dropped",
+    },
     "mlp": {"epochs": 50, "batch_size": 64, "learning_rate": 2e-4, "beta_1": 0.5},
-    "dcgan": {"epochs": 50, "batch_size": 256, "learning_rate": 1e-4, "dropout": 0.3},
+    "dcgan": {
+        "epochs": 50,
+        "batch_size": 256,
+        "learning_rate": 1e-4,
+        "dropout": 0.3,
+        "checkpoint_epochs": 15,
+        "order": "shuffled",
+        "last_batch": "kept",
+    },
 }
 
 

@@ -17,9 +17,9 @@ from gan.runs import Run
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory, small_data):
-    """Two short runs; `second` was trained last."""
+    """Two short runs; `an-other` was trained last."""
     root = tmp_path_factory.mktemp("runs")
-    for name, seed in (("first", 0), ("second", 1)):
+    for name, seed in (("first", 0), ("an-other", 1)):
         options = ("--name", name, "--seed", seed, "--steps", 5, "--batch-size", 8)
         assert run_here(train.main, "dense", "--root", root, "--data", small_data, *options) == 0
     return root
@@ -42,7 +42,7 @@ def test_a_png_of_new_images(root, capsys):
 def test_the_newest_run_is_the_default(root, tmp_path, capsys):
     out = tmp_path / "new" / "a.png"
     assert run_here(generate.main, "--root", root, "--out", out) == 0
-    assert "run 'second'" in capsys.readouterr().out
+    assert "run 'an-other'" in capsys.readouterr().out
     assert picture(out).shape == (840, 840)
 
 
@@ -124,6 +124,20 @@ def test_ranking_takes_a_fixed_amount_of_memory(monkeypatch):
     assert "mean 0.500" in everything
 
 
+def test_it_takes_the_runs_own_settings_and_its_newest_checkpoint(tmp_path, small_data, capsys):
+    options = ("--data", small_data, "--batch-size", 8, "--latent-dim", 7, "--root", tmp_path)
+    for steps in (2, 3):
+        assert run_here(train.main, "dense", "--steps", steps, *options) == 0
+    assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
+    assert "run 'dense': dense, 3 steps; seed 0" in capsys.readouterr().out
+    (tmp_path / "experiments" / "my run" / "checkpoints" / "step-00000001").mkdir(parents=True)
+    assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
+    checkpoint = tmp_path / "experiments" / "dense" / "checkpoints" / "step-00000003"
+    (checkpoint / "variables.index").unlink()
+    assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
 def test_separate_pictures(root, tmp_path):
     options = ("--name", "first", "--count", 11, "--separate", tmp_path / "many")
     assert run_here(generate.main, "--root", root, *options) == 0
@@ -135,7 +149,7 @@ def test_separate_pictures(root, tmp_path):
 
 def test_design_chooses_the_newest_run_of_it(root, capsys):
     assert run_here(generate.main, "--root", root, "--design", "dense") == 0
-    assert "run 'second'" in capsys.readouterr().out
+    assert "run 'an-other'" in capsys.readouterr().out
     assert run_here(generate.main, "--root", root, "--design", "mlp") == 2
     assert "no trained run of mlp" in capsys.readouterr().err
 
@@ -147,7 +161,7 @@ BAD = {
     "no NPZ": (["--npz", "x.png"], "must be a .npz file"),
     "a file for a folder": (["--separate", __file__], "is no folder"),
     "far too many": (["--npz", "x.npz", "--count", "2000000"], "at most 1,000,000"),
-    "no images": (["--count", "0"], "a whole number of at least 1"),
+    "no images": (["--count", "0"], "a whole number from 1"),
     "too many": (["--count", "50000"], "at most 40,000"),
     "no PNG": (["--out", "x.jpg"], "must be a .png file"),
     "out of the folder": (["--name", "../first"], "no run can be called"),

@@ -67,6 +67,19 @@ def test_noise_is_of_its_seed_step_and_stream():
         assert not np.array_equal(first, draw(*key))
 
 
+def test_no_two_streams_share_a_seed():
+    keys = {
+        tuple(batches.stream_seed(0, step, stream).numpy())
+        for step in range(20)
+        for stream in range(batches.STREAMS)
+    }
+    assert len(keys) == 20 * batches.STREAMS
+    streams = {getattr(batches, name) for name in dir(batches) if name.isupper()}
+    assert len(streams) == 6
+    a, b = (Schedule(override(DENSE, batch_size=8), 1000, seed) for seed in (0, 1))
+    assert taken(a, 0) != taken(b, 0)
+
+
 def test_noise_is_of_its_distribution():
     normal = batches.draw_noise(DENSE, 0, 0, batches.D_NOISE, 5000).numpy()
     assert [normal.mean(), normal.std(), (normal**4).mean()] == pytest.approx([0, 1, 3], abs=0.05)

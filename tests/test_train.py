@@ -2,11 +2,14 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,15 +17,18 @@ from conftest import REPOSITORY, finish, run_here, start, variables
 from PIL import Image
 
 from gan import data, train
+from gan.designs import build_design
+from gan.errors import UserError
+from gan.loop import all_variables
 from gan.runs import Run
 
-LENGTH = 60
+LENGTH = 400
 
 
 def small_run(root, small_data, *more):
     return (
         *("dense", "--root", root, "--data", small_data, "--steps", LENGTH),
-        *("--batch-size", 8, "--sample-interval", 20, *more),
+        *("--batch-size", 8, "--sample-interval", 150, *more),
     )
 
 
@@ -38,14 +44,15 @@ def whole_run(tmp_path_factory, small_data):
 
 def contents(run):
     """Bytes of everything a run wrote: each variable, the metrics, each grid."""
-    files = {path.name: path.read_bytes() for path in (run.metrics, *run.images.iterdir())}
+    paths = (run.metrics, *run.images.iterdir())
+    files = {path.name: path.read_bytes() for path in paths}
     return variables(run) | files
 
 
 def test_what_a_run_writes(whole_run, small_data):
     run, out = whole_run
     assert {path.name for path in run.images.iterdir()} == {
-        *("0.png", "20.png", "40.png", "final.png", "training.gif")
+        *("0.png", "150.png", "300.png", "final.png", "training.gif")
     }
     assert Image.open(run.grid("final")).size == (5 * 28 * 3, 5 * 28 * 3)
     config = json.loads((run.folder / "config.json").read_text())
@@ -77,7 +84,8 @@ def test_stopping_and_going_on_gives_the_same_bytes(tmp_path, small_data, whole_
     command = small_run(tmp_path, small_data)
     run = Run("dense", tmp_path)
     # The first step compiles for seconds; the signal comes while it or one of the next runs.
-    process = start("train", *command)
+    # Checkpoints all the time: one may be of the very step at which the signal stops it.
+    process = start("train", *command, "--checkpoint-seconds", 1e-9)
     while process.poll() is None and not run.grid("0").exists():
         time.sleep(0.005)
     process.send_signal(number)
@@ -97,16 +105,19 @@ def test_stopping_and_going_on_gives_the_same_bytes(tmp_path, small_data, whole_
 def test_rows_and_grids_after_the_last_checkpoint_are_made_again(tmp_path, small_data, whole_run):
     command = small_run(tmp_path, small_data)
     run = Run("dense", tmp_path)
-    assert run_here(train.main, *command, "--steps", 30) == 0
+    assert run_here(train.main, *command, "--steps", 130) == 0
     with run.metrics.open("a") as log:
-        log.write("30,0.5,0.5,0.5\n31,0.5")  # as a killed process may leave it
+        log.write("130,0.5,0.5,0.5\n131,0.5")  # as a killed process may leave it
     assert run_here(train.main, *command) == 0
     assert contents(run) == contents(whole_run[0])
 
 
 def test_checkpoints_are_pruned(tmp_path, small_data):
-    assert run_here(train.main, *small_run(tmp_path, small_data, "--checkpoint-seconds", 1e-9)) == 0
-    assert len(Run("dense", tmp_path).checkpointed_steps()) == 3
+    options = ("--steps", 12, "--checkpoint-seconds", 1e-9)
+    assert run_here(train.main, *small_run(tmp_path, small_data, *options)) == 0
+    steps = Run("dense", tmp_path).checkpointed_steps()
+    assert len(steps) == 3
+    assert steps[-1] == 12
 
 
 def test_a_finished_run_says_so_and_can_be_made_longer_or_begun_anew(
@@ -153,7 +164,18 @@ def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch
     monkeypatch.setenv("GAN_DATA", str(other))
     assert run_here(train.main, *command, "--steps", 4) == 0
     assert run_here(train.main, *command, "--steps", 6, "--data", other) == 2
-    assert "was started with data the built-in digits" in capsys.readouterr().err
+    assert "was started with the data the built-in digits" in capsys.readouterr().err
+
+
+def test_data_is_known_by_its_pixels_and_not_by_its_name(tmp_path, small_data, capsys):
+    command = ("dense", "--root", tmp_path, "--batch-size", 8)
+    moved = tmp_path / "moved.npz"
+    moved.write_bytes(Path(small_data).read_bytes())
+    assert run_here(train.main, *command, "--steps", 2, "--data", small_data) == 0
+    assert run_here(train.main, *command, "--steps", 3, "--data", moved) == 0
+    np.savez(moved, x_train=np.zeros((50, 28, 28), np.uint8))
+    assert run_here(train.main, *command, "--steps", 4, "--data", moved) == 2
+    assert "was started with the data moved.npz (digest" in capsys.readouterr().err
 
 
 def test_dense_sgd_trains_and_resumes(tmp_path, small_data):
@@ -164,6 +186,104 @@ def test_dense_sgd_trains_and_resumes(tmp_path, small_data):
     assert contents(Run("whole", tmp_path)) == contents(Run("cut", tmp_path))
 
 
+def test_seeds_give_other_weights_and_other_batches(tmp_path, small_data):
+    first = {}
+    for seed in (0, 1):
+        options = ("--seed", seed, "--name", f"seed-{seed}", "--steps", 1)
+        assert run_here(train.main, *small_run(tmp_path, small_data, *options)) == 0
+        run = Run(f"seed-{seed}", tmp_path)
+        first[seed] = run.metrics.read_text(), set(variables(run).values())
+    assert first[0][0] != first[1][0]
+    large = [{value for value in first[seed][1] if len(value) > 10_000} for seed in (0, 1)]
+    assert not large[0] & large[1]
+
+
+@pytest.fixture(scope="module")
+def three_checkpoints(tmp_path_factory, small_data):
+    """A run of 9 steps with a checkpoint after each call; the newest three are there."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    options = ("--steps", 9, "--checkpoint-seconds", 1e-9)
+    assert run_here(train.main, *small_run(root, small_data, *options)) == 0
+    return root
+
+
+def test_a_damaged_checkpoint_is_skipped_and_said(tmp_path, three_checkpoints, small_data, capsys):
+    shutil.copytree(three_checkpoints, tmp_path, dirs_exist_ok=True)
+    run = Run("dense", tmp_path)
+    whole = contents(run)
+    good, damaged, newest = run.checkpointed_steps()
+    assert newest == 9
+    (run.checkpoints / f"step-{newest:08d}" / "variables.index").unlink()
+    data_file = run.checkpoints / f"step-{damaged:08d}" / "variables.data-00000-of-00001"
+    with data_file.open("r+b") as file:
+        file.seek(data_file.stat().st_size // 2)
+        file.write(b"damage")
+    assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 9)) == 0
+    out = capsys.readouterr().out
+    assert "the checkpoint of step 9 cannot be used" in out
+    assert f"the checkpoint of step {damaged} cannot be used" in out
+    assert f"going on after step {good}\n" in out
+    assert contents(run) == whole
+
+    for step in run.checkpointed_steps():
+        (run.checkpoints / f"step-{step:08d}" / "variables.index").write_bytes(b"")
+    before = run.metrics.read_bytes()
+    assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 12)) == 2
+    err = capsys.readouterr().err
+    assert "--fresh starts the run over" in err
+    assert err.count("\n") == 1
+    assert run.metrics.read_bytes() == before
+
+
+def test_a_checkpoint_of_other_variables_is_refused(three_checkpoints):
+    run = Run("dense", three_checkpoints)
+    design = build_design("dense")
+    with pytest.raises(UserError, match="of other nets"):
+        run.restore_checkpoint(9, design.generator.variables)
+    more = [*all_variables(design), keras.Variable(np.zeros(3))]
+    with pytest.raises(UserError, match="of other nets"):
+        run.restore_checkpoint(9, more)
+
+
+def test_two_processes_do_not_train_one_run(tmp_path, small_data, capsys):
+    run = Run("dense", tmp_path)
+    process = start("train", *small_run(tmp_path, small_data, "--steps", 100_000))
+    while process.poll() is None and not run.grid("0").exists():
+        time.sleep(0.05)
+    for more in ([], ["--fresh"]):
+        command = small_run(tmp_path, small_data, "--steps", 100_000, *more)
+        assert run_here(train.main, *command) == 2
+        err = capsys.readouterr().err
+        assert f"is being trained by process {process.pid};" in err
+        assert err.count("\n") == 1
+    process.kill()
+    finish(process)
+    # The lock died with it. It left no checkpoint, only rows and a grid: the run begins again.
+    assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 3)) == 0
+    assert len(run.metrics.read_text().splitlines()) == 4
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path, small_data):
+    process = start("train", *small_run(tmp_path, small_data, "--steps", 100_000))
+    run = Run("dense", tmp_path)
+    while process.poll() is None and not (run.folder / "lock").exists():
+        time.sleep(0.01)
+    time.sleep(0.5)  # it compiles now, for seconds
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert finish(process, seconds=20)[0] == -signal.SIGTERM
+    assert run.checkpointed_steps() == []
+
+
+def test_training_outlives_the_reader_of_its_output(tmp_path, small_data):
+    command = small_run(tmp_path, small_data, "--steps", 50)
+    process = start("train", *command)
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert Run("dense", tmp_path).checkpointed_steps() == [50]
+
+
 @pytest.fixture(scope="module")
 def short_run(tmp_path_factory, small_data):
     root = tmp_path_factory.mktemp("short")
@@ -171,11 +291,15 @@ def short_run(tmp_path_factory, small_data):
     return root
 
 
+def files_of(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
 BAD = {
     "unknown design": (["densest"], "invalid choice: 'densest'"),
     "no design": ([], "required: DESIGN"),
     "unknown option": (["dense", "--stepz", "3"], "unrecognized arguments"),
-    "negative steps": (["dense", "--steps", "-5"], "a whole number of at least 1, not '-5'"),
+    "negative steps": (["dense", "--steps", "-5"], "a whole number from 1 to 2147483647, not '-5'"),
     "broken steps": (["dense", "--steps", "many"], "not 'many'"),
     "both lengths": (["dense", "--steps", "5", "--epochs", "2"], "not allowed with"),
     "infinite rate": (["dense", "--learning-rate", "inf"], "a number above 0"),
@@ -186,28 +310,44 @@ BAD = {
     "name out of the folder": (["dense", "--name", "../x"], "no run can be called '../x'"),
     "name of the shipped": (["dense", "--name", "reference"], "no run can be called"),
     "another batch size": (["dense", "--batch-size", "9"], "started with batch_size 8, not 9"),
+    "another learning rate": (["dense", "--learning-rate", "0.1"], "learning_rate 0.0002, not 0.1"),
+    "an empty name": (["dense", "--name", ""], "must not be empty"),
+    "data of one byte": (["dense", "--data", "/dev/null"], "no .npz file, or a damaged one"),
+    "too large a batch": (["dense", "--batch-size", "100000"], "from 1 to 65536, not '100000'"),
+    "a size for no folder": (["dense", "--image-size", "28"], "goes with --data FOLDER"),
+    "a broken size": (["dense", "--image-size", "28x"], "must be as 28 or 32x48"),
+    "an order there is not": (["dense", "--order", "backwards"], "must be random or shuffled or"),
     "another seed": (["dense", "--seed", "7"], "started with seed 0, not 7"),
     "another design": (["dense-sgd", "--name", "dense"], "started with design dense"),
-    "no such signal": (["dense", "--checkpoint-seconds", "0"], "a number above 0"),
+    "no time at all": (["dense", "--checkpoint-seconds", "0"], "a number above 0"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_changes_nothing(short_run, small_data, capsys, case):
     arguments, message = BAD[case]
-    common = ["--root", short_run, "--batch-size", 8, "--sample-interval", 20]
+    common = ["--root", short_run, "--batch-size", 8, "--sample-interval", 150]
     if "--data" not in arguments:
         common += ["--data", small_data]
-    before = contents(Run("dense", short_run))
+    before = files_of(short_run)
     capsys.readouterr()
     assert run_here(train.main, *common, *arguments) == 2
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
-    assert contents(Run("dense", short_run)) == before
+    assert files_of(short_run) == before
 
 
-@pytest.mark.parametrize("fault", ["root is a file", "config is damaged", "metrics are cut"])
+FAULTS = (
+    "root is a file",
+    "config is damaged",
+    "config is another",
+    "metrics are cut",
+    "no config",
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_root_that_will_not_do(tmp_path, small_data, capsys, fault):
     root, message = tmp_path, "--fresh starts the run over"
     if fault == "root is a file":
@@ -218,6 +358,10 @@ def test_a_root_that_will_not_do(tmp_path, small_data, capsys, fault):
         run = Run("dense", root)
         if fault == "config is damaged":
             (run.folder / "config.json").write_text('{"design": "dense"')
+        elif fault == "config is another":
+            (run.folder / "config.json").write_text('{"design": 3, "recipe": [], "data": 5}')
+        elif fault == "no config":
+            (run.folder / "config.json").unlink()
         else:
             run.metrics.write_text("step,d_loss,d_accuracy,g_loss\n")
     capsys.readouterr()
