@@ -6,7 +6,7 @@
 RUN := .venv/bin/python -m
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate digits-check test lint format
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate digits-check test test-faults lint format
 
 help:
 	@echo "targets:"
@@ -35,6 +35,9 @@ digits-check: .venv/installed  ## measure how like MNIST the built-in digits are
 
 test: .venv/installed  ## run the tests
 	@$(RUN) pytest -q -n 2 --dist loadscope tests
+
+test-faults: .venv/installed  ## kill, damage and misuse the commands (10 minutes)
+	@.venv/bin/python tests/faults.py $(ARGS)
 
 lint: .venv/installed  ## check style and format
 	@$(RUN) ruff check . && $(RUN) ruff format --check .

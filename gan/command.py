@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from gan.errors import UserError
+from gan.errors import RunError, UserError
 from gan.recipe import seed_number
 from gan.runs import REPOSITORY
 
@@ -70,14 +70,14 @@ def a_path(text: str) -> Path:
 
 
 def run_command(main: Callable[[], int]) -> None:
-    """Run `main` and exit with its code; a UserError is one line on stderr and code 2."""
+    """Run `main` and exit with its code; what the user must know is one line on stderr."""
     try:
         code = main()
         sys.stdout.flush()
-    except UserError as error:
+    except (UserError, RunError) as error:
         message = " ".join(str(error).split())
         print(f"error: {message}", file=sys.stderr)
-        code = BAD_INPUT
+        code = BAD_INPUT if isinstance(error, UserError) else 1
     except KeyboardInterrupt:
         code = 130  # as a shell reports a command that SIGINT ended
     except BrokenPipeError:  # whoever read our output has left

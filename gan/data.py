@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import lzma
+import math
 import os
 import zipfile
 import zlib
@@ -27,6 +28,7 @@ SYNTHETIC_COUNT, SYNTHETIC_SEED = 60_000, 0
 SYNTHETIC_CACHE = "gan-digits-1.npz"  # a new number whenever the drawing changes
 IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+LARGEST_SET = 2**31  # bytes of all images; they must fit into memory, more than once
 LARGEST_IMAGE = 2**24  # pixels of a file in a folder; more is no picture to train on
 IDX_NAMES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 
@@ -117,7 +119,7 @@ def describe(images: np.ndarray, source: str, name: str) -> Dataset:
 
 
 def check_shape(shape: tuple, where: str) -> None:
-    """Raise UserError unless `shape` is one of images the nets can make."""
+    """Raise UserError unless `shape` is one of images the nets can make and memory can hold."""
     sides, channels = shape[1:3], shape[3:] or (1,)
     if len(shape) not in (3, 4) or channels not in ((1,), (3,)):
         raise UserError(f"{where} has the shape {shape}; it must be [N, H, W], [N, H, W, 1 or 3]")
@@ -126,6 +128,8 @@ def check_shape(shape: tuple, where: str) -> None:
             f"{where} holds {sides[0]}x{sides[1]} images; both sides must be multiples of 4 "
             "from 12 to 1024 (MNIST's are 28x28); a folder of images takes --image-size"
         )
+    if not 0 <= math.prod(shape) <= LARGEST_SET:
+        raise UserError(f"{where} claims to hold {shape[0]:,} images, more than fit into memory")
 
 
 def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
@@ -170,7 +174,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 def read_pixels(file: BinaryIO, shape: tuple, path: Path, order: str = "C") -> np.ndarray:
     """The uint8 pixels of `shape` that end `file`; UserError when it has fewer or more."""
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     pixels = bytearray()
     while len(pixels) <= size and (block := file.read(min(2**24, size + 1 - len(pixels)))):
         pixels += block
@@ -192,6 +196,10 @@ def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.nd
         for file in sorted(folder.iterdir())
         if file.suffix.lower() in IMAGE_ENDINGS and file.is_file()
     ]
+    home = folder.resolve()
+    for file in files:
+        if file.is_symlink() and not file.resolve().is_relative_to(home):
+            raise UserError(f"{file} is a link out of the folder; copy the image there instead")
     if not files:
         raise UserError(f"{folder} itself holds neither {IDX_NAMES[0]} nor image files")
     images, resize = [], image_size is not None
@@ -201,7 +209,7 @@ def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.nd
                 if image.width * image.height > LARGEST_IMAGE:
                     raise UserError(f"{file} is too large: {image.width}x{image.height} pixels")
                 height, width = image_size = image_size or (image.height, image.width)
-                check_shape((1, height, width), str(file))
+                check_shape((len(files), height, width, 3), str(file))
                 if image.size != (width, height) and not resize:
                     raise UserError(
                         f"{file} is {image.height}x{image.width} and the first image "

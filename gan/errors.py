@@ -1,9 +1,16 @@
-"""The one exception that is the user's to mend."""
+"""The exceptions that the commands print as one line."""
 
 
 class UserError(ValueError):
     """Bad input, with a message of one line that says what is wrong and what to do.
 
-    The commands print it on stderr and exit with code 2; any other exception is a fault
-    of the program and keeps its traceback.
+    The commands print it on stderr and exit with code 2. Other exceptions than these two are
+    faults of the program and keep their traceback.
+    """
+
+
+class RunError(Exception):
+    """A run that cannot go on, with a message of one line: where it stopped, what is left of it.
+
+    The disk is full or gone, or the losses are no numbers. The commands exit with code 1.
     """

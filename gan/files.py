@@ -22,8 +22,29 @@ def replacing(path: Path) -> Iterator[Path]:
             sync(written)
         os.replace(temporary, path)
         sync(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say what it is full for
+        raise
     finally:
         remove(temporary)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what `replacing` left in `folder` in processes that were killed."""
+    for temporary in folder.glob(".*.tmp"):
+        process = temporary.name.split(".")[-2]
+        if process.isdecimal() and not _is_alive(int(process)):
+            remove(temporary)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def sync(path: Path) -> None:

@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     check(options)
     run = choose_run(options)
-    config, steps = run.config(), run.checkpointed_steps()[-1]
+    config = run.config()
     only_default = not (options.out or options.npz or options.separate)
     picture = run.grid("generated") if only_default else options.out
     check_count(options.count, picture is not None)
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     shape = tuple(config["data"]["images"][1:])
     design = build_design(config["design"], shape, **config["recipe"])
-    run.restore_checkpoint(steps, all_variables(design))
+    steps = run.resume(all_variables(design), config)
     print(f"run {run.name!r}: {config['design']}, {steps:,} steps; seed {options.seed}")
     if options.nice:
         candidates = options.count * (options.candidates or CANDIDATES)

@@ -12,7 +12,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -23,7 +23,7 @@ import tensorflow as tf
 from gan import batches
 from gan.batches import Schedule
 from gan.data import Dataset, load_images
-from gan.errors import UserError
+from gan.errors import RunError, UserError
 from gan.grid import save_gif, save_grid
 from gan.progress import Report, say
 from gan.recipe import Recipe
@@ -66,8 +66,10 @@ def all_variables(design: Design) -> list[keras.Variable]:
 def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Callable:
     """Compile `run_steps(first, count) -> float32 [count, metrics]`.
 
-    `count` is at most `most_steps(design)`, `first + count` at most `schedule.run_end(first)`.
+    `count` is at most STEPS_PER_CALL, and `first + count` at most `schedule.run_end(first)`.
     """
+    # This pass fails on the gradient of dcgan's convolutions, says so, and changes nothing.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
     recipe, seed = design.recipe, schedule.seed
     images = tf.constant(images)  # uint8: a quarter of the memory of float32
     order_of_step = functools.lru_cache(1)(lambda first: tf.constant(schedule.order(first)))
@@ -83,10 +85,6 @@ def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Cal
 
     @tf.function(jit_compile=design.compile_with_xla, autograph=False)
     def run(first: tf.Tensor, count: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
-        if not design.compile_with_xla:
-            # TensorFlow's graph optimizer stumbles over these steps in a loop ("remapper failed"),
-            # and next to a convolution a call costs nothing.
-            return run_step(first, order, size)[tf.newaxis]
         log = tf.TensorArray(tf.float32, STEPS_PER_CALL, element_shape=[len(design.metrics)])
         _, log = tf.while_loop(
             lambda done, _: done < count,
@@ -103,11 +101,6 @@ def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Cal
         return log.numpy()[:count]
 
     return run_steps
-
-
-def most_steps(design: Design) -> int:
-    """How many steps one call may run."""
-    return STEPS_PER_CALL if design.compile_with_xla else 1
 
 
 class Outcome(NamedTuple):
@@ -136,7 +129,8 @@ def train(
 
     `run` defaults to the one called as the design is, `dataset` to `load_images()`; `fresh`
     starts over. SIGINT and SIGTERM save a checkpoint and end it early.
-    Raises UserError where the run, the data and the design do not fit together.
+    Raises UserError where the run, the data and the design do not fit together, RunError when the
+    disk fails or the losses are no numbers any more.
     """
     run = run or Run(design.name)
     dataset = dataset or load_images()
@@ -156,7 +150,7 @@ def train(
     steps_per_call = 1
     with run.locked(), stop_signals() as stopped_by:
         started = last_checkpoint = time.monotonic()
-        first = done = saved = 0 if fresh else run.resume(variables, say)
+        first = done = saved = 0 if fresh else run.resume(variables, config, say)
         if done >= total:
             return Outcome(done, total, 0, 0.0, None)
         with Report(done, total) as report:
@@ -174,31 +168,60 @@ def train(
                 rate = (end - done) / (time.monotonic() - call_started)
                 # At most doubled: the first call is slow only because it compiles.
                 steps_per_call = min(
-                    max(1, int(rate * SECONDS_PER_CALL)), 2 * steps_per_call, most_steps(design)
+                    max(1, int(rate * SECONDS_PER_CALL)), 2 * steps_per_call, STEPS_PER_CALL
                 )
 
-                if done == first:  # the step works: from here on, what an old run left may go
-                    run.begin(config, done, design.metrics, fresh)
-                run.log(done, values)
-                done = end
-                if name := design.grid_name(done - 1, steps_per_epoch):
-                    save_grid(run.grid(name), design.sample(noise))
-                if done == total:
-                    save_grid(run.grid("final"), design.sample(noise))
-                    names = (design.grid_name(step, steps_per_epoch) for step in range(total))
-                    save_gif(
-                        run.images / "training.gif", [run.grid(name) for name in names if name]
-                    )
-                # After the pictures, so that a run with its last checkpoint has them all.
-                overdue = time.monotonic() - last_checkpoint > checkpoint_seconds
-                if overdue or done == total or (kept_every and done % kept_every == 0):
-                    run.save_checkpoint(done, variables, kept_every)
-                    saved, last_checkpoint = done, time.monotonic()
+                with what_is_left(done, saved):
+                    if done == first:  # the step works: what an old run left may go
+                        run.begin(config, done, design.metrics, fresh)
+                    run.log(done, values)
+                    check_finite(done, values, design.metrics)
+                    done = end
+                    if name := design.grid_name(done - 1, steps_per_epoch):
+                        save_grid(run.grid(name), design.sample(noise))
+                    if done == total:
+                        save_grid(run.grid("final"), design.sample(noise))
+                        names = (design.grid_name(t, steps_per_epoch) for t in range(total))
+                        grids = [run.grid(name) for name in names if name]
+                        save_gif(run.images / "training.gif", grids)
+                    # After the pictures, so that a run with its last checkpoint has them all.
+                    overdue = time.monotonic() - last_checkpoint > checkpoint_seconds
+                    if overdue or done == total or (kept_every and done % kept_every == 0):
+                        run.save_checkpoint(done, variables, kept_every)
+                        saved, last_checkpoint = done, time.monotonic()
                 report.update(done, dict(zip(design.metrics, values.mean(axis=0), strict=True)))
         if done > saved:
-            run.save_checkpoint(done, variables, kept_every)
+            with what_is_left(done, saved):
+                run.save_checkpoint(done, variables, kept_every)
         seconds = time.monotonic() - started
         return Outcome(done, total, done - first, seconds, stopped_by() if done < total else None)
+
+
+def check_finite(first: int, values: np.ndarray, metrics: Sequence[str]) -> None:
+    """Raise FloatingPointError, naming the step, when a metric is no number any more."""
+    for step, row in enumerate(values, first):
+        for name, value in zip(metrics, row, strict=True):
+            if not np.isfinite(value):
+                raise FloatingPointError(f"{name} of step {step:,} is {value}")
+
+
+@contextmanager
+def what_is_left(done: int, saved: int) -> Iterator[None]:
+    """Turn the faults that end a run into a RunError that says what is left of it."""
+    left = f"the checkpoint of step {saved:,} is whole" if saved else "it had no checkpoint yet"
+    try:
+        yield
+    except FloatingPointError as error:
+        raise RunError(
+            f"the training diverged: {error}; {left}; "
+            "--fresh with a smaller --learning-rate or another --seed may do better"
+        ) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise RunError(
+            f"stopped at step {done:,}: {where}{error.strerror or error}; {left}; "
+            "when that is mended, the same command goes on"
+        ) from None
 
 
 def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:

@@ -14,18 +14,18 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from gan.checkpoints import Checkpoints, identity
 from gan.errors import UserError
-from gan.files import remove, replacing, sync
-from gan.recipe import LENGTH
+from gan.files import remove, replacing, sweep
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-KEEP_CHECKPOINTS = 3
 CHECKPOINT_SECONDS = 60.0  # what a crash costs at the most
 RESERVED = {"reference"}  # what the project ships lies in folders of that name
 
@@ -43,31 +43,36 @@ class Run:
         self.root = Path(root)
         self.folder = self.root / "experiments" / name
         self.images = self.root / "images" / name
-        self.checkpoints = self.folder / "checkpoints"
+        self.checkpoints = Checkpoints(self.folder / "checkpoints")
         self.metrics = self.folder / "metrics.csv"
 
     # -- what it was started with ----------------------------------------------------------
 
     def config(self) -> dict | None:
-        """The run's config, or None when there is no such run. Raises UserError if damaged."""
+        """The run's config, or None when there is no such run.
+
+        Where config.json is damaged or missing, it is what the newest checkpoint has of it.
+        Raises UserError if that is not to be had either.
+        """
         path = self.folder / "config.json"
         try:
-            config = json.loads(path.read_text())
-            recipe, data = config["recipe"], config["data"]
-            wanted = ((config["design"], str), (config["seed"], int), (config["versions"], dict))
-            shape = data["images"]
-            wanted += ((recipe, dict), (data["source"], str), (data["digest"], str), (shape, list))
-            if all(isinstance(value, kind) for value, kind in wanted) and len(shape) == 4:
+            if is_config(config := json.loads(path.read_text())):
                 return config
-        except FileNotFoundError:
-            return None
         except NotADirectoryError:
             raise UserError(f"{self.root} is no folder that runs can lie in") from None
-        except OSError as error:
+        except PermissionError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError):
             pass
-        raise UserError(f"{path} is damaged; --fresh starts the run over, another --name leaves it")
+        for step in reversed(self.checkpoints.steps()):
+            if (record := self.checkpoints.record(step)) and is_config(record["config"]):
+                return record["config"]
+        if path.exists() or self.checkpoints.steps():
+            raise UserError(
+                f"{path} is damaged or missing, and no checkpoint holds a copy; "
+                "--fresh starts the run over, another --name leaves it"
+            )
+        return None
 
     def check(self, config: dict, fresh: bool) -> None:
         """Raise UserError when the run was started with another config than this.
@@ -76,24 +81,15 @@ class Run:
         """
         if fresh:
             return
-        old = self.config()
-        if old is None:
-            if self.checkpointed_steps():
-                raise UserError(
-                    f"{self.folder} has checkpoints but no config.json; "
-                    "--fresh starts the run over, another --name leaves it"
-                )
+        if (old := self.config()) is None:
             return
-        pairs = [(name, old[name], config[name]) for name in ("design", "seed")]
-        for name in sorted(old["recipe"].keys() | config["recipe"].keys()):
-            if name not in LENGTH:
-                pairs.append((name, old["recipe"].get(name), config["recipe"].get(name)))
-        for what, was, now in pairs:
-            if was != now:
-                self._refuse(f"{what} {was}", now)
+        was, now = identity(old), identity(config)
+        for name in [*now, *was]:
+            if name != "data" and was.get(name) != now.get(name):
+                self._refuse(f"{name} {was.get(name)}", now.get(name))
         if old["data"]["digest"] != config["data"]["digest"]:
             was, now = (
-                f"{each['data'].get('name')} (digest {each['data']['digest'][:8]})"
+                f"{each['data']['name']} (digest {each['data']['digest'][:8]})"
                 for each in (old, config)
             )
             self._refuse(f"the data {was}", now)
@@ -110,6 +106,9 @@ class Run:
 
         The lock dies with the process that holds it, however that ends.
         """
+        for folder in (self.folder, self.images):
+            if folder.is_symlink():
+                raise UserError(f"{folder} is a link; a run is only written to its own folders")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("a+")
@@ -137,77 +136,47 @@ class Run:
         `metrics` are the columns of its log. `fresh` clears what an earlier run left.
         """
         if fresh:
-            for path in (self.checkpoints, self.metrics, self.images):
+            for path in (self.checkpoints.folder, self.metrics, self.images):
                 remove(path)
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
         self.images.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, self.checkpoints.folder, self.images):
+            sweep(folder)
         with replacing(self.folder / "config.json") as temporary:
             temporary.write_text(json.dumps(config, indent=2) + "\n")
-        # The rows of the steps after `step` go: those will be run again.
-        rows = self._rows()[: 1 + step] if step else [",".join(["step", *metrics])]
         with replacing(self.metrics) as temporary:
-            temporary.write_text("\n".join(rows) + "\n")
+            if step:  # its log, and nothing of the steps after it: those will be run again
+                shutil.copyfile(self.checkpoints.path(step) / "metrics.csv", temporary)
+            else:
+                temporary.write_text(",".join(["step", *metrics]) + "\n")
 
     # -- how far it came -------------------------------------------------------------------
 
-    def checkpointed_steps(self) -> list[int]:
-        """Step counts of the checkpoints there are, the newest last."""
-        names = (path.name for path in self.checkpoints.glob("step-*"))
-        return sorted(int(name[5:]) for name in names if name[5:].isdecimal())
-
     def save_checkpoint(self, step: int, variables: Sequence, kept_every: int = 0) -> None:
-        """Write all `variables` (Keras') as they are after `step` steps, and prune older ones.
+        """Save all `variables` and the log as they are after `step` steps. Raises OSError."""
+        self.checkpoints.save(step, variables, self.config(), self.metrics, kept_every)
 
-        The newest 3 stay, and those of every `kept_every` steps, if that is not 0.
+    def resume(
+        self, variables: Sequence, config: dict | None = None, say: Callable[[str], None] = print
+    ) -> int:
+        """Set `variables` to the newest checkpoint that is sound; return its steps, or 0.
+
+        What is skipped is said. Raises UserError when there are checkpoints, but none is sound.
         """
-        sync(self.metrics)  # or the disk might have a checkpoint and not the rows before it
-        remove(self._checkpoint(step))  # one that could not be read
-        with replacing(self._checkpoint(step)) as temporary:
-            _checkpoint_of(variables).write(str(temporary / "variables"))
-        for old in self.checkpointed_steps()[:-KEEP_CHECKPOINTS]:
-            if not kept_every or old % kept_every:
-                remove(self._checkpoint(old))
-
-    def resume(self, variables: Sequence, say: Callable[[str], None] = print) -> int:
-        """Set `variables` to the newest checkpoint that can be read; return its steps, or 0.
-
-        What is skipped is said. Raises UserError when there are checkpoints, but none will do.
-        """
+        config = config or self.config()
         skipped = []
-        for step in reversed(self.checkpointed_steps()):
+        for step in reversed(self.checkpoints.steps()):
             try:
-                self.restore_checkpoint(step, variables)
-                if [row.split(",")[0] for row in self._rows()[1 : 1 + step]] != [
-                    str(done) for done in range(step)
-                ]:
-                    raise UserError(f"{self.metrics.name} lacks rows before it")
-            except (UserError, OSError) as error:
+                self.checkpoints.restore(step, variables, config)
+            except UserError as error:
                 skipped.append(f"the checkpoint of step {step:,} cannot be used: {error}")
                 continue
             for line in skipped:
                 say(line)
             return step
         if skipped:
-            raise UserError(f"{skipped[0]}; --fresh starts the run over")
+            raise UserError(f"run {self.name!r}: {skipped[0]}; --fresh starts the run over")
         return 0
-
-    def restore_checkpoint(self, step: int, variables: Sequence) -> None:
-        """Set `variables`, the same as were saved, to the checkpoint of `step` steps.
-
-        Raises UserError when it is damaged, or of other variables.
-        """
-        import tensorflow as tf
-
-        prefix = str(self._checkpoint(step) / "variables")
-        try:
-            # All of them must be there, or one that is missing would stay as it was in silence.
-            _checkpoint_of(variables).read(prefix).assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
-            reason = str(error).strip().splitlines()[0][:200]
-            raise UserError(f"{prefix} is damaged or of other nets ({reason})") from None
-
-    def _checkpoint(self, step: int) -> Path:
-        return self.checkpoints / f"step-{step:08d}"
 
     # -- what it wrote ---------------------------------------------------------------------
 
@@ -217,15 +186,12 @@ class Run:
         writer = csv.writer(text, lineterminator="\n")
         # str of a float32 is the shortest text that reads back as the same number.
         writer.writerows([step, *map(str, row)] for step, row in enumerate(values, first_step))
-        with self.metrics.open("a") as file:
-            file.write(text.getvalue())
-
-    def _rows(self) -> list[str]:
-        """The lines of metrics.csv that are whole, the header first; none when it is missing."""
         try:
-            return self.metrics.read_text().split("\n")[:-1]
-        except (FileNotFoundError, UnicodeDecodeError):
-            return []
+            with self.metrics.open("a") as file:
+                file.write(text.getvalue())
+        except OSError as error:
+            error.filename = str(self.metrics)
+            raise
 
     def grid(self, name: str) -> Path:
         """Path of grid `name`."""
@@ -237,17 +203,30 @@ def is_name(name: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)) and name not in RESERVED
 
 
+def is_config(config: object) -> bool:
+    """Whether `config` has everything that the commands read from one."""
+    match config:
+        case {
+            "design": str(),
+            "recipe": dict(),
+            "seed": int(),
+            "data": {
+                "source": str(),
+                "name": str(),
+                "digest": str(),
+                "images": [int(), int(), int(), int()],
+                "resized_to": None | [int(), int()],
+            },
+            "versions": dict(),
+        }:
+            return True
+    return False
+
+
 def find_runs(root: Path | str) -> list[Run]:
     """The runs under `root` that have a checkpoint, the last trained one last."""
     paths = (Path(root) / "experiments").glob("*/checkpoints/step-*")
     newest = {path.parts[-3]: path for path in sorted(paths, key=lambda path: path.stat().st_mtime)}
     by_age = sorted(newest, key=lambda name: newest[name].stat().st_mtime)
     runs = [Run(name, root) for name in by_age if is_name(name)]
-    return [run for run in runs if run.checkpointed_steps() and run.config()]
-
-
-def _checkpoint_of(variables: Sequence):
-    """A tf.train.Checkpoint over Keras variables, told apart by their order."""
-    import tensorflow as tf  # here, so that a run can be looked at without it
-
-    return tf.train.Checkpoint(variables=[variable.value for variable in variables])
+    return [run for run in runs if run.checkpoints.steps()]

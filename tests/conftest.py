@@ -72,6 +72,15 @@ def float64():
             yield
 
 
+@pytest.fixture(scope="module")
+def without_xla():
+    """Dense designs that need not compile for seconds, where a test is not about their steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gan.dense.GAN.compile_with_xla", False)
+        patch.setattr("gan.mlp.MLPGAN.compile_with_xla", False)
+        yield
+
+
 def seeded(name, seed=0, **overrides):
     """The design with the weights that `seed` gives."""
     keras.utils.set_random_seed(seed)
@@ -99,7 +108,7 @@ def assert_changed(before, after, none=False):
 
 def variables(run) -> dict[str, bytes]:
     """Bytes of every variable in a run's newest checkpoint."""
-    newest = run.checkpoints / f"step-{run.checkpointed_steps()[-1]:08d}" / "variables"
+    newest = run.checkpoints.path(run.checkpoints.steps()[-1]) / "variables"
     reader = tf.train.load_checkpoint(str(newest))
     names = [name for name in reader.get_variable_to_shape_map() if name.startswith("variables/")]
     return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in names}

@@ -17,6 +17,8 @@ from gan import generate, train
 from gan.designs import DESIGNS, build_design
 from gan.runs import Run
 
+pytestmark = pytest.mark.usefixtures("without_xla")
+
 # trainable and other variables of G, of D
 PARAMETERS = {
     "dense": (1_489_936, 3_584, 533_505, 0),
@@ -232,7 +234,7 @@ def test_dcgan_keeps_the_checkpoints_of_its_document(tmp_path, small_data):
     options = ["--data", small_data, "--batch-size", 200, "--root", tmp_path, "--epochs", 7]
     options += ["--checkpoint-epochs", 2, "--checkpoint-seconds", 1e-9]
     assert run_here(train.main, "dcgan", *options) == 0
-    assert Run("dcgan", tmp_path).checkpointed_steps() == [2, 4, 5, 6, 7]
+    assert Run("dcgan", tmp_path).checkpoints.steps() == [2, 4, 5, 6, 7]
 
 
 def test_a_folder_of_ones_own_images_trains(tmp_path):

@@ -39,7 +39,7 @@ def test_the_png_holds_the_mosaic_enlarged_without_smoothing(channels):
 def test_a_grid_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "grid.png"
     path.write_bytes(b"old")
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "disk full")))
     with pytest.raises(OSError, match="disk full"):
         save_grid(path, np.zeros((4, 28, 28, 1)))
     assert path.read_bytes() == b"old"

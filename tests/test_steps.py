@@ -64,7 +64,7 @@ def test_mlp_is_initialised_as_pytorch_does():
 
 
 def test_d_on_g_equals_a_plain_loop():
-    ours = seeded("d-on-g", batch_size=8)
+    ours = seeded("d-on-g", batch_size=4)
     generator = keras.Sequential(
         [
             keras.Input((100,)),
@@ -108,15 +108,15 @@ def test_d_on_g_equals_a_plain_loop():
 
     noise = np.random.default_rng(9).uniform(-1, 1, (6, 100))
     before = generator(noise)
-    for real_images, d_noise, g_noise in step_inputs(noises=2, batch=8):
+    for real_images, d_noise, g_noise in step_inputs(noises=2, batch=4):
         figures = ours.train_step(real_images, d_noise, g_noise)
         fakes = generator(d_noise, training=False)
-        labels = tf.constant([1.0] * 8 + [0.0] * 8, tf.float64)
+        labels = tf.constant([1.0] * 4 + [0.0] * 4, tf.float64)
         with tf.GradientTape() as tape:
             d_loss = cross_entropy(labels, tf.concat([real_images, fakes], 0))
         nesterov(tape, d_loss, discriminator)
         with tf.GradientTape() as tape:
-            g_loss = cross_entropy(labels[:8], generator(g_noise, training=True))
+            g_loss = cross_entropy(labels[:4], generator(g_noise, training=True))
         nesterov(tape, g_loss, generator)
         assert float(figures["d_loss"]) == pytest.approx(float(d_loss), abs=TOLERANCE)
         assert float(figures["g_loss"]) == pytest.approx(float(g_loss), abs=TOLERANCE)

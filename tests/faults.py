@@ -1,0 +1,503 @@
+"""make test-faults: kill, damage and misuse the real commands in real processes, and count.
+
+    python tests/faults.py [--kills 50] [--seed N]
+
+Prints a table: kills survived and runs that ended identical, faults handled, bad inputs refused.
+Exits with code 1 when anything was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+import numpy as np  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from gan.digits import draw_digits  # noqa: E402
+
+# A cheap design, checkpoints as often as can be: a kill may well fall into one being written.
+SETTINGS = ("--batch-size", "8", "--sample-interval", "100", "--checkpoint-seconds", "0.2")
+LENGTH = 2000
+
+
+class Lost(Exception):
+    """A fault that was not handled as it should be."""
+
+
+def expect(condition: object, message: str) -> None:
+    if not condition:
+        raise Lost(message)
+
+
+def start(module: str, *arguments: object, **options) -> subprocess.Popen:
+    command = [sys.executable, "-m", f"gan.{module}", *map(str, arguments)]
+    environment = {name: value for name, value in os.environ.items() if name != "GAN_DATA"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, **pipes, **options)
+
+
+def finish(process: subprocess.Popen) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def written(root: Path, name: str = "run") -> dict[str, bytes]:
+    """Everything a run of `name` leaves that must not depend on how often it was killed."""
+    run = root / "experiments" / name
+    newest = max((run / "checkpoints").glob("step-*"))
+    record = json.loads((newest / "checkpoint.json").read_text())
+    files = [run / "metrics.csv", *(root / "images" / name).iterdir()]
+    contents = {path.name: path.read_bytes() for path in files}
+    return contents | {"variables": record["variables"], "step": record["step"]}
+
+
+class Place:
+    """A folder for runs with small data, and the bytes of a run that nothing befell."""
+
+    def __init__(self, folder: Path, length: int = LENGTH) -> None:
+        self.folder, self.length = folder, length
+        self.data = folder / "small.npz"
+        np.savez(self.data, x_train=draw_digits(200, seed=1)[0])
+        whole = self.train(self.fresh("whole"))
+        expect(finish(whole)[0] == 0, "the undisturbed run failed")
+        self.expected = written(folder / "whole")
+
+    def fresh(self, name: str) -> Path:
+        """A root of its own for one fault."""
+        (self.folder / name).mkdir()
+        return self.folder / name
+
+    def begun(self, name: str, steps: int = 300) -> tuple[Path, Path]:
+        """A root with a run of `steps` steps, and the run's folder."""
+        root = self.fresh(name)
+        code, _, err = finish(self.train(root, "--steps", steps))
+        expect(code == 0, f"the first part of {name} failed: {err}")
+        return root, root / "experiments" / "run"
+
+    def train(self, root: Path, *more: object, design: str = "dense-sgd", **options):
+        arguments = ("--root", root, "--name", "run", "--data", self.data, "--steps", self.length)
+        return start("train", design, *arguments, *SETTINGS, *more, **options)
+
+    def goes_on(self, root: Path, said: str = "") -> None:
+        """The same command must go on and end with the bytes of the undisturbed run."""
+        code, out, err = finish(self.train(root))
+        expect(code == 0, f"going on ended with code {code}: {err[-300:]}")
+        expect(said in out, f"{said!r} was not said: {out}")
+        expect(written(root) == self.expected, "it ended with other bytes")
+
+    def refuses(self, process: subprocess.Popen, code: int, said: str) -> None:
+        found, _, err = finish(process)
+        expect(found == code, f"code {found}, not {code}: {err[-300:]}")
+        expect(said in err, f"{said!r} was not said: {err[-300:]}")
+        expect(err.count("\n") == 1 and "Traceback" not in err, f"not one line: {err[-500:]}")
+
+
+# -- kills ---------------------------------------------------------------------------------------
+
+
+def kill_often(place: Place, kills: int, seed: int) -> tuple[int, int, int]:
+    """SIGKILL the training `kills` times; count kills, finished runs, and those identical."""
+    moments = random.Random(seed)
+    done = finished = identical = 0
+    while done < kills or finished == 0:
+        root = place.fresh(f"killed-{finished}")
+        while True:
+            process = place.train(root)
+            if done < kills:
+                try:
+                    process.wait(moments.uniform(1.0, 11.0))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+                    done += 1
+                    check_complete(root)
+            code, _, err = finish(process)
+            if code == 0:
+                break
+            expect(code == -signal.SIGKILL, f"after {done} kills: code {code}: {err[-300:]}")
+        finished += 1
+        identical += written(root) == place.expected
+        leftovers = [path for path in root.rglob("*.tmp")]
+        expect(not leftovers, f"left behind: {leftovers}")
+    return done, finished, identical
+
+
+def check_complete(root: Path) -> None:
+    """What was being written when the process was killed is complete or absent."""
+    run = root / "experiments" / "run"
+    try:
+        for checkpoint in run.glob("checkpoints/step-*"):
+            json.loads((checkpoint / "checkpoint.json").read_text())  # its last file
+        if (run / "config.json").exists():
+            json.loads((run / "config.json").read_text())
+        for picture in root.glob("images/run/[!.]*"):
+            with Image.open(picture) as image:
+                image.load()
+    except (OSError, ValueError) as error:
+        raise Lost(f"half-written after a kill: {error}") from None
+
+
+# -- faults --------------------------------------------------------------------------------------
+
+
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def newest(run: Path) -> Path:
+    return max((run / "checkpoints").glob("step-*"))
+
+
+def swap_variables(run: Path) -> None:
+    """Give the newest checkpoint the variables of the oldest, sound as they are."""
+    for path in min((run / "checkpoints").glob("step-*")).glob("variables.*"):
+        shutil.copyfile(path, newest(run) / path.name)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "variables truncated": lambda run: truncate(next(newest(run).glob("variables.data*"))),
+    "variables bit-flipped": lambda run: flip(next(newest(run).glob("variables.data*"))),
+    "index truncated": lambda run: truncate(newest(run) / "variables.index"),
+    "index deleted": lambda run: (newest(run) / "variables.index").unlink(),
+    "variables of another checkpoint": swap_variables,
+    "record deleted": lambda run: (newest(run) / "checkpoint.json").unlink(),
+    "record truncated": lambda run: truncate(newest(run) / "checkpoint.json"),
+    "log in checkpoint bit-flipped": lambda run: flip(newest(run) / "metrics.csv"),
+    "older checkpoint under a newer name": lambda run: shutil.copytree(
+        min((run / "checkpoints").glob("step-*")), run / "checkpoints" / "step-00000299"
+    ),
+    "config truncated": lambda run: truncate(run / "config.json"),
+    "config deleted": lambda run: (run / "config.json").unlink(),
+    "config of other types": lambda run: (run / "config.json").write_text('{"design": 1}'),
+    "metrics truncated": lambda run: truncate(run / "metrics.csv"),
+    "metrics bit-flipped": lambda run: flip(run / "metrics.csv"),
+    "metrics deleted": lambda run: (run / "metrics.csv").unlink(),
+    "lock of a dead process": lambda run: (run / "lock").write_text("999999999\n"),
+    "temporary files left": lambda run: (run / ".config.json.999999999.tmp").write_text("{"),
+    "clock gone back": lambda run: [os.utime(path, (1, 1)) for path in run.rglob("*")],
+    "clock gone ahead": lambda run: [os.utime(path, (2**32, 2**32)) for path in run.rglob("*")],
+}
+
+
+def damaged(place: Place, name: str) -> None:
+    """Stop a run, damage it, go on: the end is that of an undisturbed run."""
+    root, run = place.begun(name.replace(" ", "-"))
+    DAMAGE[name](run)
+    place.goes_on(root)
+
+
+def every_checkpoint_damaged(place: Place) -> None:
+    root, run = place.begun("all-damaged")
+    for path in run.glob("checkpoints/*/variables.data*"):
+        flip(path)
+    place.refuses(place.train(root), 2, "--fresh starts the run over")
+
+
+def of_another(place: Place, name: str, message: str, *options: object, **design) -> None:
+    """A run begun otherwise is refused, and left as it is."""
+    root, _ = place.begun(f"another-{name}")
+    before = written(root)
+    place.refuses(place.train(root, *options, **design), 2, message)
+    expect(written(root) == before, "it was changed")
+
+
+def swapped_checkpoint(place: Place) -> None:
+    """The newest checkpoint is of a run with another seed: it is not taken for this one's."""
+    root, run = place.begun("swapped")
+    other = place.fresh("swapped-other")
+    expect(finish(place.train(other, "--steps", 300, "--seed", 5))[0] == 0, "other run failed")
+    shutil.rmtree(newest(run))
+    theirs = newest(other / "experiments" / "run")
+    shutil.copytree(theirs, run / "checkpoints" / theirs.name)
+    place.goes_on(root, "of another step or run")
+
+
+def limited(size: int) -> dict:
+    """Options of a process that can write no file larger than `size` bytes."""
+    return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))}
+
+
+def disk_full(place: Place, name: str, size: int, said: str, *options: object) -> None:
+    root, _ = place.begun(f"full-{name}", steps=150)
+    before = written(root)["variables"]
+    place.refuses(place.train(root, *options, **limited(size)), 1, f"{said}: File too large; ")
+    expect(written(root)["variables"] == before, "the last good checkpoint has changed")
+    place.goes_on(root)
+
+
+def folder_gone(place: Place) -> None:
+    root, run = place.begun("gone")
+    process = place.train(root, "--steps", 100_000)
+    before = (run / "metrics.csv").stat().st_size
+    while process.poll() is None and (run / "metrics.csv").stat().st_size <= before:
+        time.sleep(0.02)
+    (root / "experiments").rename(root / "moved")
+    place.refuses(process, 1, "No such file or directory")
+    (root / "moved").rename(root / "experiments")
+    place.goes_on(root)
+
+
+def diverges(place: Place) -> None:
+    root = place.fresh("diverges")
+    process = place.train(root, "--learning-rate", "1e6", "--steps", 500)
+    place.refuses(process, 1, "the training diverged: ")
+
+
+def second_process(place: Place) -> None:
+    root = place.fresh("second")
+    first = place.train(root, "--steps", 100_000)
+    while first.poll() is None and not (root / "images" / "run" / "0.png").exists():
+        time.sleep(0.05)
+    place.refuses(place.train(root), 2, f"is being trained by process {first.pid};")
+    first.kill()
+    finish(first)
+    place.goes_on(root)
+
+
+def linked_folder(place: Place) -> None:
+    root = place.fresh("linked")
+    elsewhere = place.fresh("elsewhere")
+    (root / "images").mkdir()
+    (root / "images" / "run").symlink_to(elsewhere)
+    place.refuses(place.train(root), 2, "is a link")
+    expect(not list(elsewhere.iterdir()), "it wrote through the link")
+
+
+FAULTS: dict[str, Callable[[Place], None]] = {
+    **{name: lambda place, name=name: damaged(place, name) for name in DAMAGE},
+    "every checkpoint damaged": every_checkpoint_damaged,
+    "checkpoint of another run": swapped_checkpoint,
+    "another design": lambda place: of_another(
+        place, "design", "was started with design dense-sgd", design="dense"
+    ),
+    "another latent size": lambda place: of_another(
+        place, "latent", "was started with latent_dim 100, not 7", "--latent-dim", 7
+    ),
+    "another seed": lambda place: of_another(
+        place, "seed", "was started with seed 0, not 7", "--seed", 7
+    ),
+    "other data": lambda place: of_another(
+        place, "data", "was started with the data", "--data", place.folder / "other.npz"
+    ),
+    "disk full in a checkpoint": lambda place: disk_full(
+        place, "checkpoint", 2**20, "step-00000151"
+    ),
+    "disk full in a grid": lambda place: disk_full(
+        place, "grid", 12_000, ".png", "--checkpoint-seconds", 1000
+    ),
+    "disk full in the log": lambda place: disk_full(
+        place, "log", 5_200, "metrics.csv", "--checkpoint-seconds", 1000
+    ),
+    "folder gone": folder_gone,
+    "losses no numbers": diverges,
+    "second process": second_process,
+    "folder a link": linked_folder,
+}
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+NO_NUMBERS = ("", "x", "-1", "0", "1.5", "1e99", "nan")
+NO_FRACTIONS = ("", "x", "-0.1", "1", "nan", "inf")
+NO_RATES = ("", "x", "0", "-1", "nan", "inf")
+NO_NAMES = ("", ".", "..", "../x", "a/b", "/x", "reference", "-x", "a b", "x" * 101)
+
+
+def bad_inputs(place: Place) -> dict[str, list]:
+    """Command lines that must be refused, by what is wrong with them."""
+    data = hostile_data(place.folder)
+    cases = {f"data: {name}": ["train", "dense", "--data", path] for name, path in data.items()}
+    options = {
+        **dict.fromkeys(("--steps", "--epochs", "--batch-size", "--latent-dim"), NO_NUMBERS),
+        **dict.fromkeys(("--sample-interval", "--checkpoint-epochs"), NO_NUMBERS),
+        "--seed": ("", "x", "-1", "1.5", "9" * 20),
+        **dict.fromkeys(("--beta-1", "--momentum", "--dropout"), NO_FRACTIONS),
+        **dict.fromkeys(("--learning-rate", "--checkpoint-seconds"), NO_RATES),
+        **dict.fromkeys(("--order", "--last-batch", "--noise"), ("", "x")),
+        "--image-size": ("", "x", "28x", "28x28x28", "0", "-4x4", "28"),
+        "--data": ("", "nowhere", "nowhere.npz", "~nosuch/x", "/"),
+        "--name": NO_NAMES,
+        "--root": ("",),
+    }
+    for option, values in options.items():
+        for value in values:
+            cases[f"train {option}={value}"] = ["train", "dense", f"{option}={value}"]
+    for words in ([], ["densest"], ["dense", "mlp"], ["dense", "--stepz=3"], ["--steps"]):
+        cases[f"train {words}"] = ["train", *words]
+    cases["train two lengths"] = ["train", "dense", "--steps=3", "--epochs=3"]
+    for setting in ("--beta-1=0.5", "--momentum=0.5", "--dropout=0.5", "--last-batch=kept"):
+        cases[f"no such setting: {setting}"] = ["train", "dense-sgd", setting]
+    cases["root a file"] = ["train", "dense", "--root", place.data]
+    of_generate = {
+        "--count": (*NO_NUMBERS, "40001"),
+        "--candidates": (*NO_NUMBERS, "5"),  # 5 goes with --nice only
+        "--seed": ("", "x", "-1"),
+        "--name": (*NO_NAMES, "nosuch"),
+        "--design": ("", "x", "mlp"),
+        "--out": ("", "x.jpg", "x", f"{place.data}/x.png"),
+        "--npz": ("", "x.png", f"{place.data}/x.npz"),
+        "--separate": ("", place.data),
+        "--root": ("", place.data, place.folder),
+    }
+    for option, values in of_generate.items():
+        for value in values:
+            cases[f"generate {option}={value}"] = ["generate", f"{option}={value}"]
+    cases["generate both"] = ["generate", "--name=run", "--design=dense-sgd"]
+    cases["generate a word"] = ["generate", "dense"]
+    return cases
+
+
+def hostile_data(folder: Path) -> dict[str, Path]:
+    """Data that lies, bursts or reaches out, by what it does."""
+    folder = folder / "hostile"
+    folder.mkdir()
+    cases = {}
+
+    def archive(name: str, **arrays) -> Path:
+        cases[name] = folder / f"{len(cases)}.npz"
+        np.savez(cases[name], **arrays)
+        return cases[name]
+
+    def npy(name: str, header: dict, content: bytes) -> None:
+        cases[name] = folder / f"{len(cases)}.npz"
+        with (
+            zipfile.ZipFile(cases[name], "w", zipfile.ZIP_DEFLATED) as file,
+            file.open("x_train.npy", "w", force_zip64=True) as member,
+        ):
+            np.lib.format.write_array_header_1_0(member, header)
+            member.write(content)
+
+    header = {"descr": "|u1", "fortran_order": False}
+    archive("pickled", x_train=np.array([{}], object))
+    archive("floats", x_train=np.zeros((3, 28, 28)))
+    archive("odd sides", x_train=np.zeros((3, 27, 28), np.uint8))
+    archive("empty", x_train=np.zeros((0, 28, 28), np.uint8))
+    archive("no x_train", y_train=np.zeros(3, np.uint8))
+    npy("giant header", {**header, "shape": (10**12, 28, 28)}, b"")
+    npy("zip bomb", {**header, "shape": (10**7, 28, 28)}, bytes(2**27))
+    npy("header that lies", {**header, "shape": (100, 28, 28)}, bytes(28 * 28))
+    npy("negative shape", {**header, "shape": (-1, 28, 28)}, b"")
+    cases["text"] = folder / "text.npz"
+    cases["text"].write_text("no archive")
+    for name, content in {
+        "IDX that lies": np.array([0x803, 10**9, 28, 28], ">u4").tobytes() + bytes(100),
+        "IDX of labels": np.array([0x801, 5, 0, 0], ">u4").tobytes(),
+    }.items():
+        cases[name] = folder / name.replace(" ", "-")
+        cases[name].mkdir()
+        (cases[name] / "train-images-idx3-ubyte").write_bytes(content)
+    outside = folder / "outside.png"
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(outside)
+    for name in ("link out of the folder", "no image", "image bomb", "empty folder"):
+        cases[name] = folder / name.replace(" ", "-")
+        cases[name].mkdir()
+    (cases["link out of the folder"] / "a.png").symlink_to(outside)
+    (cases["no image"] / "a.png").write_bytes(b"no image")
+    Image.new("L", (30_000, 30_000)).save(cases["image bomb"] / "a.png")
+    return cases
+
+
+def tree(folder: Path) -> dict[str, tuple]:
+    """All files below a folder with their sizes and times of change."""
+    paths = sorted(folder.rglob("*"))
+    return {str(p): (p.lstat().st_size, p.lstat().st_mtime_ns) for p in paths}
+
+
+def refused(place: Place, root: Path, arguments: list) -> str | None:
+    """None when the command line is refused as it should be, or else what happened."""
+    module, *rest = arguments
+    if not any(str(word).startswith("--root") for word in rest):
+        rest = [*rest, "--root", root]
+    if module == "train" and not any(str(word).startswith("--data") for word in rest):
+        rest = [*rest, "--data", place.data]
+    limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (2**36, 2**36))}
+    code, out, err = finish(start(module, *rest, **limit))
+    if code != 2 or err.count("\n") != 1 or "Traceback" in err or not err.strip():
+        return f"code {code}: {err[-400:] or out[-400:]}"
+    return None
+
+
+def refuse_all(place: Place, cases: dict[str, list]) -> dict[str, str]:
+    """The cases that were not refused, and what happened; and whether anything was written."""
+    root, _ = place.begun("refusing", steps=20)
+    np.savez(place.folder / "other.npz", x_train=np.zeros((50, 28, 28), np.uint8))
+    before = tree(root), tree(REPOSITORY / "experiments"), tree(REPOSITORY / "images")
+    with ThreadPoolExecutor(2) as pool:
+        results = pool.map(lambda arguments: refused(place, root, arguments), cases.values())
+        failures = {name: bad for name, bad in zip(cases, results, strict=True) if bad}
+    after = tree(root), tree(REPOSITORY / "experiments"), tree(REPOSITORY / "images")
+    if before != after:
+        failures["all"] = "something was written"
+    return failures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--only", metavar="FAULT", help="one fault, by its name")
+    options = parser.parse_args()
+    print(f"seed {options.seed} (again: python tests/faults.py --seed {options.seed})", flush=True)
+    started, lost = time.monotonic(), {}
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        if options.only:
+            FAULTS[options.only](place)
+            return 0
+        cases = bad_inputs(place)
+        lost |= refuse_all(place, cases)
+        inputs = len(cases) - len(lost)
+        print(f"bad inputs refused   {inputs} / {len(cases)}", flush=True)
+
+        def handled(name: str) -> str | None:
+            try:
+                FAULTS[name](place)
+            except Exception as error:  # whatever it is, it is lost
+                return repr(error)
+
+        with ThreadPoolExecutor(2) as pool:
+            results = dict(zip(FAULTS, pool.map(handled, FAULTS), strict=True))
+        broken = {name: why for name, why in results.items() if why}
+        lost |= broken
+        print(f"faults handled       {len(FAULTS) - len(broken)} / {len(FAULTS)}", flush=True)
+
+        try:
+            kills, runs, identical = kill_often(place, options.kills, options.seed)
+            print(f"kills survived       {kills} / {kills}")
+            print(f"runs identical       {identical} / {runs}")
+            if identical < runs:
+                lost["kills"] = f"{runs - identical} runs ended with other bytes"
+        except Lost as error:
+            lost["kills"] = str(error)
+    for name, why in lost.items():
+        print(f"LOST {name}: {why}")
+    print(f"{'lost' if lost else 'nothing lost'}, in {time.monotonic() - started:.0f} s")
+    return bool(lost)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
