@@ -150,7 +150,7 @@ def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
         raise UserError(f"{path} has no array {array!r}; Keras' mnist.npz has") from None
     except UserError:
         raise
-    except (RuntimeError, NotImplementedError):
+    except RuntimeError:
         raise UserError(f"{path} is encrypted or packed in a way Python cannot read") from None
     except ValueError as error:
         raise UserError(f"{path}: {array} cannot be read: {str(error).splitlines()[0]}") from None

@@ -9,11 +9,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import platform
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import keras
@@ -23,7 +20,8 @@ import tensorflow as tf
 from gan import batches
 from gan.batches import Schedule
 from gan.data import Dataset, load_images
-from gan.errors import RunError, UserError
+from gan.endings import check_finite, stop_signals, what_is_left
+from gan.errors import UserError
 from gan.grid import save_gif, save_grid
 from gan.progress import Report, say
 from gan.recipe import Recipe
@@ -187,41 +185,14 @@ def train(
                     # After the pictures, so that a run with its last checkpoint has them all.
                     overdue = time.monotonic() - last_checkpoint > checkpoint_seconds
                     if overdue or done == total or (kept_every and done % kept_every == 0):
-                        run.save_checkpoint(done, variables, kept_every)
+                        run.checkpoints.save(done, variables, config, run.metrics, kept_every)
                         saved, last_checkpoint = done, time.monotonic()
                 report.update(done, dict(zip(design.metrics, values.mean(axis=0), strict=True)))
         if done > saved:
             with what_is_left(done, saved):
-                run.save_checkpoint(done, variables, kept_every)
+                run.checkpoints.save(done, variables, config, run.metrics, kept_every)
         seconds = time.monotonic() - started
         return Outcome(done, total, done - first, seconds, stopped_by() if done < total else None)
-
-
-def check_finite(first: int, values: np.ndarray, metrics: Sequence[str]) -> None:
-    """Raise FloatingPointError, naming the step, when a metric is no number any more."""
-    for step, row in enumerate(values, first):
-        for name, value in zip(metrics, row, strict=True):
-            if not np.isfinite(value):
-                raise FloatingPointError(f"{name} of step {step:,} is {value}")
-
-
-@contextmanager
-def what_is_left(done: int, saved: int) -> Iterator[None]:
-    """Turn the faults that end a run into a RunError that says what is left of it."""
-    left = f"the checkpoint of step {saved:,} is whole" if saved else "it had no checkpoint yet"
-    try:
-        yield
-    except FloatingPointError as error:
-        raise RunError(
-            f"the training diverged: {error}; {left}; "
-            "--fresh with a smaller --learning-rate or another --seed may do better"
-        ) from None
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise RunError(
-            f"stopped at step {done:,}: {where}{error.strerror or error}; {left}; "
-            "when that is mended, the same command goes on"
-        ) from None
 
 
 def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:
@@ -256,24 +227,3 @@ def describe(design: Design, dataset: Dataset, seed: int) -> dict:
             "numpy": np.__version__,
         },
     }
-
-
-@contextmanager
-def stop_signals() -> Iterator[Callable[[], int | None]]:
-    """Yield a function that tells which of SIGINT and SIGTERM came; a second one ends at once."""
-    came = []
-
-    def remember(number: int, frame) -> None:
-        came.append(number)
-        signal.signal(number, before[number])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    if threading.current_thread() is not threading.main_thread():
-        before = {}  # only the main thread may handle signals
-    for number in before:
-        signal.signal(number, remember)
-    try:
-        yield lambda: came[0] if came else None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -152,10 +152,6 @@ class Run:
 
     # -- how far it came -------------------------------------------------------------------
 
-    def save_checkpoint(self, step: int, variables: Sequence, kept_every: int = 0) -> None:
-        """Save all `variables` and the log as they are after `step` steps. Raises OSError."""
-        self.checkpoints.save(step, variables, self.config(), self.metrics, kept_every)
-
     def resume(
         self, variables: Sequence, config: dict | None = None, say: Callable[[str], None] = print
     ) -> int:

@@ -459,12 +459,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--only", metavar="FAULT", help="one fault, by its name")
+    parser.add_argument("--only", metavar="FAULT", help="one fault, by its name, or kills")
     options = parser.parse_args()
     print(f"seed {options.seed} (again: python tests/faults.py --seed {options.seed})", flush=True)
     started, lost = time.monotonic(), {}
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
+        if options.only == "kills":
+            print(kill_often(place, options.kills, options.seed))
+            return 0
         if options.only:
             FAULTS[options.only](place)
             return 0
