@@ -9,19 +9,19 @@ def place(tmp_path_factory):
     return Place(tmp_path_factory.mktemp("faults"), length=320)
 
 
-@pytest.mark.parametrize("name", ["variables bit-flipped", "losses no numbers"])
+@pytest.mark.parametrize("name", ["losses no numbers", "config deleted"])
 def test_a_fault_is_handled(place, name):
     FAULTS[name](place)
 
 
 def test_bad_input_is_refused(place):
     cases = bad_inputs(place)
-    wanted = ("data: ", "train --seed", "generate --out", "no such setting: --beta-1")
+    wanted = ("data: ", "generate --out", "no such setting: --beta-1")
     chosen = {name: case for name, case in cases.items() if name.startswith(wanted)}
     assert len(chosen) > 20
     assert refuse_all(place, chosen) == {}
 
 
 def test_kills_are_survived(place):
-    kills, runs, identical = kill_often(place, kills=1, seed=0)
+    kills, runs, identical = kill_often(place, kills=1, seed=17)  # after 6 s, when it trains
     assert (kills, runs) == (1, identical)

@@ -110,12 +110,12 @@ def test_the_compiled_loop_runs_the_step_on_the_images_and_noise_of_its_number(n
 
 def test_steps_give_the_same_bytes_however_they_are_cut_into_calls():
     finals, logs = [], []
-    for cuts in ([9], [4, 5], [1] * 9):
+    for cuts in ([9], [4, 1, 4]):
         gan = seeded("dense")
         run_steps = compile_steps(gan, IMAGES, Schedule(gan.recipe, len(IMAGES), seed=0))
         firsts = np.cumsum([0, *cuts[:-1]]).tolist()
         rows = [run_steps(first, count) for first, count in zip(firsts, cuts, strict=True)]
         finals.append(b"".join(variable.numpy().tobytes() for variable in all_variables(gan)))
         logs.append(np.concatenate(rows).tobytes())
-    assert finals[0] == finals[1] == finals[2]
-    assert logs[0] == logs[1] == logs[2]
+    assert finals[0] == finals[1]
+    assert logs[0] == logs[1]
