@@ -171,7 +171,10 @@ class GAN:
     def train(
         self, epochs: int, batch_size: int = 128, sample_interval: int = 50, **run
     ) -> loop.Outcome:
-        """Train as `python -m gan.train dense` does; `run`: see `loop.train`."""
+        """Train as `python -m gan.train dense` does, from the weights as they are.
+
+        `epochs` are iterations, in all. `run`: see `loop.train`.
+        """
         self.recipe = override(
             self.recipe, steps=epochs, batch_size=batch_size, sample_interval=sample_interval
         )
