@@ -66,7 +66,8 @@ class Checkpoints:
                 "config": config,
             }
             (temporary / "checkpoint.json").write_text(json.dumps(record, indent=2) + "\n")
-        for old in self.steps()[:-KEEP]:
+        # Later ones were skipped as unsound; they must not push out those that are sound.
+        for old in [other for other in self.steps() if other <= step][:-KEEP]:
             if not kept_every or old % kept_every:
                 remove(self.path(old))
 

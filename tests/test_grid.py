@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.grid import combine_images, encode_grid, save_grid, to_pixels
+from gan.grid import combine_images, encode_grid, save_gif, save_grid, to_pixels
 
 
 def test_combine_images_lays_out_as_document_001_does():
@@ -44,3 +44,22 @@ def test_a_grid_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
         save_grid(path, np.zeros((4, 28, 28, 1)))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("count", [25, 132])
+def test_a_gif_of_150_grids_of_noise_is_under_5_mb(tmp_path, count):
+    random = np.random.default_rng(0)
+    noise = random.uniform(-1, 1, (count, 28, 28, 1)).astype("float32")
+    grids = [tmp_path / f"{index}.png" for index in range(150)]
+    for index, grid in enumerate(grids):
+        save_grid(grid, np.roll(noise, index, axis=1 + index % 2))
+    save_gif(tmp_path / "training.gif", [*grids, tmp_path / "missing.png"])
+    assert (tmp_path / "training.gif").stat().st_size < 5 * 2**20
+    with Image.open(tmp_path / "training.gif") as gif:
+        assert 40 <= gif.n_frames <= 50
+        for frame, grid in ((0, grids[0]), (gif.n_frames - 1, grids[-1])):
+            gif.seek(frame)
+            with Image.open(grid) as image:
+                small = image.resize(gif.size, Image.Resampling.NEAREST)
+            difference = np.asarray(gif.convert("L"), int) - np.asarray(small, int)
+            assert np.abs(difference).mean() < 10

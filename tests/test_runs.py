@@ -144,6 +144,17 @@ def test_a_damaged_checkpoint_is_skipped_and_said(tmp_path, three_checkpoints, s
     assert run.metrics.read_bytes() == before
 
 
+def test_unsound_later_checkpoints_do_not_push_out_sound_ones(
+    tmp_path, three_checkpoints, small_data
+):
+    shutil.copytree(three_checkpoints, tmp_path, dirs_exist_ok=True)
+    run = Run("dense", tmp_path)
+    for step in (100, 200, 300):
+        run.checkpoints.path(step).mkdir()
+    assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 12)) == 0
+    assert {9, 12} < set(run.checkpoints.steps())
+
+
 def test_a_checkpoint_of_other_variables_is_refused(three_checkpoints):
     run = Run("dense", three_checkpoints)
     design = build_design("dense")
