@@ -141,7 +141,8 @@ def train(
     total, steps_per_epoch = schedule.total_steps, schedule.steps_per_epoch
     kept_every = (design.recipe.checkpoint_epochs or 0) * steps_per_epoch
     config = describe(design, dataset, seed)
-    run.check(config, fresh)
+    if not fresh:
+        run.check(config)
     variables = all_variables(design)
     noise = grid_noise(design, seed)
     run_steps = compile_steps(design, dataset.images, schedule)

@@ -1,9 +1,10 @@
 """A run's folders: what it was started with, how far it came, what it wrote.
 
+experiments/<run>/lock           held by the process that trains the run
 experiments/<run>/config.json    design, recipe, seed, data, versions
 experiments/<run>/metrics.csv    one row a step, in order, each once
-experiments/<run>/checkpoints/   step-<N>/ after N steps, the newest 3 and the document's own
-images/<run>/                    the grids
+experiments/<run>/checkpoints/   the newest 3, and those the document keeps
+images/<run>/                    the grids, and at the end training.gif
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ RESERVED = {"reference"}  # what the project ships lies in folders of that name
 
 
 class Run:
-    """The folders of run `name` under `root`; nothing is made before `begin`.
+    """The folders of run `name` under `root`; nothing is made before `locked`.
 
     Raises UserError for a name that is no plain folder name.
     """
@@ -74,13 +75,11 @@ class Run:
             )
         return None
 
-    def check(self, config: dict, fresh: bool) -> None:
+    def check(self, config: dict) -> None:
         """Raise UserError when the run was started with another config than this.
 
-        Its length may change. With `fresh` there is nothing to compare. Changes nothing.
+        Its length may change. Changes nothing.
         """
-        if fresh:
-            return
         if (old := self.config()) is None:
             return
         was, now = identity(old), identity(config)
@@ -221,8 +220,11 @@ def is_config(config: object) -> bool:
 
 def find_runs(root: Path | str) -> list[Run]:
     """The runs under `root` that have a checkpoint, the last trained one last."""
-    paths = (Path(root) / "experiments").glob("*/checkpoints/step-*")
-    newest = {path.parts[-3]: path for path in sorted(paths, key=lambda path: path.stat().st_mtime)}
-    by_age = sorted(newest, key=lambda name: newest[name].stat().st_mtime)
-    runs = [Run(name, root) for name in by_age if is_name(name)]
-    return [run for run in runs if run.checkpoints.steps()]
+    folders = (Path(root) / "experiments").glob("*/checkpoints")
+    runs = [Run(folder.parent.name, root) for folder in folders if is_name(folder.parent.name)]
+    runs = [run for run in runs if run.checkpoints.steps()]
+
+    def last_trained(run: Run) -> float:
+        return run.checkpoints.path(run.checkpoints.steps()[-1]).stat().st_mtime
+
+    return sorted(runs, key=last_trained)
