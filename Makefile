@@ -6,7 +6,7 @@
 RUN := .venv/bin/python -m
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate digits-check test test-faults lint format
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate digits-check two-workers test test-devices test-faults lint format
 
 help:
 	@echo "targets:"
@@ -33,8 +33,14 @@ generate: .venv/installed  ## draw new images with the run trained last
 digits-check: .venv/installed  ## measure how like MNIST the built-in digits are (needs GAN_DATA)
 	@.venv/bin/python experiments/drawn_digits.py
 
+two-workers: .venv/installed  ## train dcgan on two processes of this machine
+	@.venv/bin/python experiments/two_workers.py dcgan $(if $(STEPS),--steps $(STEPS)) $(ARGS)
+
 test: .venv/installed  ## run the tests
-	@$(RUN) pytest -q -n 2 --dist loadscope tests
+	@$(RUN) pytest -q -n 2 --dist loadscope -m "not slow" tests
+
+test-devices: .venv/installed  ## run the slower tests of several devices and workers (2 minutes)
+	@$(RUN) pytest -q -m slow tests
 
 test-faults: .venv/installed  ## kill, damage and misuse the commands (10 minutes)
 	@.venv/bin/python tests/faults.py $(ARGS)

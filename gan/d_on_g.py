@@ -34,6 +34,7 @@ import tensorflow as tf
 from keras import layers
 
 from gan.recipe import Recipe
+from gan.replicas import BatchNormalization, global_mean
 from gan.upsampling import UpSamplingConv2D
 
 D_ON_G = Recipe(
@@ -49,7 +50,9 @@ D_ON_G = Recipe(
 )
 
 
-def generator_model(latent_dim: int = 100, image_shape: tuple = (28, 28, 1)) -> keras.Model:
+def generator_model(
+    latent_dim: int = 100, image_shape: tuple = (28, 28, 1), sync_batchnorm: bool = False
+) -> keras.Model:
     """Noise [B, latent_dim] -> images [B, height, width, channels] in [-1, 1]."""
     height, width, channels = image_shape
     model = keras.Sequential(name="generator")
@@ -57,7 +60,7 @@ def generator_model(latent_dim: int = 100, image_shape: tuple = (28, 28, 1)) -> 
     model.add(layers.Dense(1024))
     model.add(layers.Activation("tanh"))
     model.add(layers.Dense(128 * (height // 4) * (width // 4)))
-    model.add(layers.BatchNormalization())
+    model.add(BatchNormalization(synchronized=sync_batchnorm))
     model.add(layers.Activation("tanh"))
     model.add(layers.Reshape((height // 4, width // 4, 128)))  # [B, 7, 7, 128]
     model.add(UpSamplingConv2D(64))  # [B, 14, 14, 64]
@@ -91,8 +94,11 @@ def generator_containing_discriminator(g: keras.Model, d: keras.Model) -> keras.
 
 
 def binary_crossentropy(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-    """Mean of -t log p - (1 - t) log(1 - p) over targets and probabilities [B, 1]; a scalar."""
-    return tf.reduce_mean(keras.losses.binary_crossentropy(targets, probabilities))
+    """Mean of -t log p - (1 - t) log(1 - p) over targets and probabilities [B, 1]; a scalar.
+
+    With several replicas it is this one's share of the mean over all (`gan.replicas`).
+    """
+    return global_mean(keras.losses.binary_crossentropy(targets, probabilities))
 
 
 class DOnG:
@@ -108,7 +114,7 @@ class DOnG:
         self.recipe = recipe
         self.image_shape = image_shape
         self.grid_count = recipe.batch_size  # the document shows a whole batch
-        self.generator = generator_model(recipe.latent_dim, image_shape)
+        self.generator = generator_model(recipe.latent_dim, image_shape, recipe.sync_batchnorm)
         self.discriminator = discriminator_model(image_shape)
         self.d_on_g = generator_containing_discriminator(self.generator, self.discriminator)
         self.d_optimizer, self.g_optimizer = (

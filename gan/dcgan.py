@@ -29,6 +29,7 @@ import tensorflow as tf
 from keras import layers
 
 from gan.recipe import Recipe
+from gan.replicas import BatchNormalization, Dropout, global_mean
 
 DCGAN = Recipe(
     epochs=50,
@@ -44,21 +45,23 @@ DCGAN = Recipe(
 )
 
 
-def make_generator_model(latent_dim: int = 100, image_shape: tuple = (28, 28, 1)) -> keras.Model:
+def make_generator_model(
+    latent_dim: int = 100, image_shape: tuple = (28, 28, 1), sync_batchnorm: bool = False
+) -> keras.Model:
     """Noise [B, latent_dim] -> images [B, height, width, channels] in [-1, 1]."""
     height, width, channels = image_shape
     small = (height // 4, width // 4, 256)
     model = keras.Sequential(name="generator")
     model.add(keras.Input((latent_dim,)))
     model.add(layers.Dense(small[0] * small[1] * small[2], use_bias=False))
-    model.add(layers.BatchNormalization())
+    model.add(BatchNormalization(synchronized=sync_batchnorm))
     model.add(layers.LeakyReLU())
     model.add(layers.Reshape(small))  # [B, 7, 7, 256]
     for filters, strides in ((128, 1), (64, 2)):  # [B, 7, 7, 128], [B, 14, 14, 64]
         model.add(
             layers.Conv2DTranspose(filters, 5, strides=strides, padding="same", use_bias=False)
         )
-        model.add(layers.BatchNormalization())
+        model.add(BatchNormalization(synchronized=sync_batchnorm))
         model.add(layers.LeakyReLU())
     model.add(  # [B, 28, 28, 1]
         layers.Conv2DTranspose(
@@ -75,16 +78,19 @@ def make_discriminator_model(image_shape: tuple = (28, 28, 1), dropout: float = 
     for filters in (64, 128):  # [B, 14, 14, 64], [B, 7, 7, 128]
         model.add(layers.Conv2D(filters, 5, strides=2, padding="same"))
         model.add(layers.LeakyReLU())
-        model.add(layers.Dropout(dropout))
+        model.add(Dropout(dropout))
     model.add(layers.Flatten())
     model.add(layers.Dense(1))
     return model
 
 
 def cross_entropy(target: float, logits: tf.Tensor) -> tf.Tensor:
-    """Mean of -target log p - (1 - target) log(1 - p), p = sigmoid(logits [B, 1]); a scalar."""
+    """Mean of -target log p - (1 - target) log(1 - p), p = sigmoid(logits [B, 1]); a scalar.
+
+    With several replicas it is this one's share of the mean over all (`gan.replicas`).
+    """
     targets = tf.fill(tf.shape(logits), target)
-    return tf.reduce_mean(keras.losses.binary_crossentropy(targets, logits, from_logits=True))
+    return global_mean(keras.losses.binary_crossentropy(targets, logits, from_logits=True))
 
 
 def discriminator_loss(real_output: tf.Tensor, fake_output: tf.Tensor) -> tf.Tensor:
@@ -110,7 +116,7 @@ class ConvolutionalGAN:
         self.name = name
         self.recipe = recipe
         self.image_shape = image_shape
-        self.generator = make_generator_model(recipe.latent_dim, image_shape)
+        self.generator = make_generator_model(recipe.latent_dim, image_shape, recipe.sync_batchnorm)
         self.discriminator = make_discriminator_model(image_shape, recipe.dropout)
         self.g_optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1)
         self.d_optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1)

@@ -38,6 +38,7 @@ from keras import layers
 
 from gan import loop
 from gan.recipe import Recipe, override
+from gan.replicas import BatchNormalization, global_mean
 
 DENSE = Recipe(
     steps=30_000,  # the document's "epochs"
@@ -61,9 +62,12 @@ DENSE_SGD = Recipe(
 
 
 def binary_crossentropy(target: float, probability: tf.Tensor) -> tf.Tensor:
-    """Mean of -target log p - (1 - target) log(1 - p) over `probability` [B, 1]; a scalar."""
+    """Mean of -target log p - (1 - target) log(1 - p) over `probability` [B, 1]; a scalar.
+
+    With several replicas it is this one's share of the mean over all (`gan.replicas`).
+    """
     targets = tf.fill(tf.shape(probability), target)
-    return tf.reduce_mean(keras.losses.binary_crossentropy(targets, probability))
+    return global_mean(keras.losses.binary_crossentropy(targets, probability))
 
 
 class GAN:
@@ -105,7 +109,7 @@ class GAN:
         for units in (256, 512, 1024):
             model.add(layers.Dense(units))
             model.add(layers.LeakyReLU(negative_slope=0.2))
-            model.add(layers.BatchNormalization(momentum=0.8))
+            model.add(BatchNormalization(momentum=0.8, synchronized=self.recipe.sync_batchnorm))
         height, width, channels = self.image_shape
         model.add(layers.Dense(height * width * channels, activation="tanh"))
         model.add(layers.Reshape(self.image_shape))
@@ -153,7 +157,7 @@ class GAN:
             loss = binary_crossentropy(target, validity)
         variables = self.discriminator.trainable_variables
         self.d_optimizer.apply(tape.gradient(loss, variables), variables)
-        accuracy = tf.reduce_mean(tf.cast((validity > 0.5) == (target > 0.5), tf.float32))
+        accuracy = global_mean(tf.cast((validity > 0.5) == (target > 0.5), tf.float32))
         return loss, accuracy
 
     def sample(self, noise: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,7 @@ import functools
 import platform
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import NamedTuple, Protocol
 
 import keras
@@ -20,11 +21,13 @@ import tensorflow as tf
 from gan import batches
 from gan.batches import Schedule
 from gan.data import Dataset, load_images
+from gan.distribute import Workers, worker_losses
 from gan.endings import check_finite, stop_signals, what_is_left
 from gan.errors import UserError
 from gan.grid import save_gif, save_grid
 from gan.progress import Report, say
 from gan.recipe import Recipe
+from gan.replicas import my_slice
 from gan.runs import CHECKPOINT_SECONDS, Run
 
 STEPS_PER_CALL = 100  # at most; enough that the cost of a call vanishes
@@ -61,11 +64,18 @@ def all_variables(design: Design) -> list[keras.Variable]:
     return list({id(variable): variable for variable in variables}.values())
 
 
-def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Callable:
+def compile_steps(
+    design: Design,
+    images: np.ndarray,
+    schedule: Schedule,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Callable:
     """Compile `run_steps(first, count) -> float32 [count, metrics]`.
 
     `count` is at most STEPS_PER_CALL, and `first + count` at most `schedule.run_end(first)`.
+    Under `strategy`, in which the design was built, each replica takes its slice of a step.
     """
+    strategy = strategy or tf.distribute.get_strategy()
     # This pass fails on the gradient of dcgan's convolutions, says so, and changes nothing.
     tf.config.optimizer.set_experimental_options({"remapping": False})
     recipe, seed = design.recipe, schedule.seed
@@ -73,15 +83,22 @@ def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Cal
     order_of_step = functools.lru_cache(1)(lambda first: tf.constant(schedule.order(first)))
 
     def run_step(step: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
-        real_images = batches.scale_pixels(tf.gather(images, schedule.indices(step, order, size)))
+        pixels = tf.gather(images, schedule.indices(step, order, size))
         noise = [
             batches.draw_noise(recipe, seed, step, stream, count)
             for stream, count in enumerate(design.noise_counts(size), batches.D_NOISE)
         ]
-        values = design.train_step(real_images, *noise)
-        return tf.stack([values[name] for name in design.metrics])
+        values = strategy.run(replica_step, (pixels, *noise))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
 
-    @tf.function(jit_compile=design.compile_with_xla, autograph=False)
+    def replica_step(pixels: tf.Tensor, *noise: tf.Tensor) -> tf.Tensor:
+        values = design.train_step(batches.scale_pixels(my_slice(pixels)), *map(my_slice, noise))
+        return tf.stack([tf.cast(values[name], tf.float32) for name in design.metrics])
+
+    # XLA with several replicas hangs or fails.
+    @tf.function(
+        jit_compile=design.compile_with_xla and strategy.num_replicas_in_sync == 1, autograph=False
+    )
     def run(first: tf.Tensor, count: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
         log = tf.TensorArray(tf.float32, STEPS_PER_CALL, element_shape=[len(design.metrics)])
         _, log = tf.while_loop(
@@ -122,14 +139,18 @@ def train(
     seed: int = 0,
     fresh: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> Outcome:
     """Train `design` up to its recipe's length, going on where `run` stopped before.
 
-    `run` defaults to the one called as the design is, `dataset` to `load_images()`; `fresh`
-    starts over. SIGINT and SIGTERM save a checkpoint and end it early.
+    `run` defaults to the one called as the design is, `dataset` to `load_images()`, `strategy` to
+    the present one, in which the design was built; `fresh` starts over. SIGINT and SIGTERM save a
+    checkpoint and end it early. Of several workers the chief alone reads and writes the run.
     Raises UserError where the run, the data and the design do not fit together, RunError when the
-    disk fails or the losses are no numbers any more.
+    disk fails, the losses are no numbers any more, or another worker is gone.
     """
+    strategy = strategy or tf.distribute.get_strategy()
+    workers = Workers(strategy)
     run = run or Run(design.name)
     dataset = dataset or load_images()
     if dataset.images.shape[1:] != design.image_shape:
@@ -138,62 +159,103 @@ def train(
             f"but the nets were built for {design.image_shape}"
         )
     schedule = Schedule(design.recipe, len(dataset.images), seed)
+    check_slices(schedule, strategy.num_replicas_in_sync)
     total, steps_per_epoch = schedule.total_steps, schedule.steps_per_epoch
     kept_every = (design.recipe.checkpoint_epochs or 0) * steps_per_epoch
     config = describe(design, dataset, seed)
-    if not fresh:
-        run.check(config)
     variables = all_variables(design)
     noise = grid_noise(design, seed)
-    run_steps = compile_steps(design, dataset.images, schedule)
-    steps_per_call = 1
-    with run.locked(), stop_signals() as stopped_by:
-        started = last_checkpoint = time.monotonic()
-        first = done = saved = 0 if fresh else run.resume(variables, config, say)
-        if done >= total:
-            return Outcome(done, total, 0, 0.0, None)
-        with Report(done, total) as report:
-            if done:
-                say(f"going on after step {done:,}")
-                if (begun_with := run.config()["versions"]) != config["versions"]:
-                    say(f"begun with {begun_with}: from here on the bytes may differ")
-            while done < total and not stopped_by():
-                end = min(total, done + steps_per_call, schedule.run_end(done))
-                # A call ends where a grid is due: the grid shows the weights after that step.
-                grids = (t for t in range(done, end) if design.grid_name(t, steps_per_epoch))
-                end = next(grids, end - 1) + 1
-                call_started = time.monotonic()
-                values = run_steps(done, end - done)
-                rate = (end - done) / (time.monotonic() - call_started)
-                # At most doubled: the first call is slow only because it compiles.
-                steps_per_call = min(
-                    max(1, int(rate * SECONDS_PER_CALL)), 2 * steps_per_call, STEPS_PER_CALL
-                )
+    run_steps = compile_steps(design, dataset.images, schedule, strategy)
+    steps_per_call, stop = 1, 0
 
-                with what_is_left(done, saved):
+    with worker_losses(), ExitStack() as held:
+        first = 0
+        if workers.is_chief:
+            if not fresh:
+                run.check(config)
+            held.enter_context(run.locked())
+            first = 0 if fresh else run.resume(variables, config, say)
+        workers.check_same(config)
+        [first] = workers.agree(first)
+        workers.copy_from_chief(variables)
+        if first >= total:
+            return Outcome(first, total, 0, 0.0, None)
+        if first:
+            say(f"going on after step {first:,}")
+            if workers.is_chief and (begun_with := run.config()["versions"]) != config["versions"]:
+                say(f"begun with {begun_with}: from here on the bytes may differ")
+        stopped_by = held.enter_context(stop_signals())
+        report = held.enter_context(Report(first, total)) if workers.is_chief else None
+        started = last_checkpoint = time.monotonic()
+        done = saved = first
+        while True:
+            # All workers must take the same turn here, so whatever one sees alone is agreed upon.
+            stop, overdue, steps_per_call = workers.agree(
+                stopped_by() or 0,
+                time.monotonic() - last_checkpoint > checkpoint_seconds,
+                steps_per_call,
+            )
+            at_end = stop or done == total
+            kept = kept_every and done % kept_every == 0
+            # After the pictures, so that a run with its last checkpoint has them all.
+            if done > saved and (at_end or overdue or kept):
+                if workers.is_chief:
+                    with what_is_left(done, saved):
+                        run.checkpoints.save(done, variables, config, run.metrics, kept_every)
+                saved, last_checkpoint = done, time.monotonic()
+            if at_end:
+                break
+
+            end = min(total, done + steps_per_call, schedule.run_end(done))
+            # A call ends where a grid is due: the grid shows the weights after that step.
+            grids = (t for t in range(done, end) if design.grid_name(t, steps_per_epoch))
+            end = next(grids, end - 1) + 1
+            call_started = time.monotonic()
+            values = run_steps(done, end - done)
+            rate = (end - done) / (time.monotonic() - call_started)
+            # At most doubled: the first call is slow only because it compiles.
+            steps_per_call = min(
+                max(1, int(rate * SECONDS_PER_CALL)), 2 * steps_per_call, STEPS_PER_CALL
+            )
+
+            with what_is_left(done, saved):
+                if workers.is_chief:
                     if done == first:  # the step works: what an old run left may go
                         run.begin(config, done, design.metrics, fresh)
                     run.log(done, values)
-                    check_finite(done, values, design.metrics)
-                    done = end
-                    if name := design.grid_name(done - 1, steps_per_epoch):
-                        save_grid(run.grid(name), design.sample(noise))
-                    if done == total:
-                        save_grid(run.grid("final"), design.sample(noise))
-                        names = (design.grid_name(t, steps_per_epoch) for t in range(total))
-                        grids = [run.grid(name) for name in names if name]
-                        save_gif(run.images / "training.gif", grids)
-                    # After the pictures, so that a run with its last checkpoint has them all.
-                    overdue = time.monotonic() - last_checkpoint > checkpoint_seconds
-                    if overdue or done == total or (kept_every and done % kept_every == 0):
-                        run.checkpoints.save(done, variables, config, run.metrics, kept_every)
-                        saved, last_checkpoint = done, time.monotonic()
+                check_finite(done, values, design.metrics)
+                done = end
+                if workers.is_chief:
+                    draw_grids(design, run, noise, done, schedule)
+            if report:
                 report.update(done, dict(zip(design.metrics, values.mean(axis=0), strict=True)))
-        if done > saved:
-            with what_is_left(done, saved):
-                run.checkpoints.save(done, variables, config, run.metrics, kept_every)
+        workers.agree(done)  # they leave together: who leaves early looks dead to the others
         seconds = time.monotonic() - started
-        return Outcome(done, total, done - first, seconds, stopped_by() if done < total else None)
+        return Outcome(done, total, done - first, seconds, stop if done < total else None)
+
+
+def check_slices(schedule: Schedule, replicas: int) -> None:
+    """Raise UserError where a batch, or an epoch's last one, is too small to be cut for all."""
+    smallest = min(schedule.size(0), schedule.size(schedule.steps_per_epoch - 1))
+    if smallest < replicas:
+        raise UserError(
+            f"{replicas} devices cannot share a batch of {smallest} image(s); "
+            "choose another --batch-size, or fewer devices"
+        )
+
+
+def draw_grids(design: Design, run: Run, noise: tf.Tensor, done: int, schedule: Schedule) -> None:
+    """Draw what is due after `done` steps: the document's grid; at the end the last, and a GIF."""
+
+    def name(step: int) -> str | None:
+        return design.grid_name(step, schedule.steps_per_epoch)
+
+    if name(done - 1):
+        save_grid(run.grid(name(done - 1)), design.sample(noise))
+    if done == schedule.total_steps:
+        save_grid(run.grid("final"), design.sample(noise))
+        grids = [run.grid(name(step)) for step in range(done) if name(step)]
+        save_gif(run.images / "training.gif", grids)
 
 
 def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:

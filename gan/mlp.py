@@ -29,6 +29,7 @@ import tensorflow as tf
 from keras import layers
 
 from gan.recipe import Recipe
+from gan.replicas import BatchNormalization, global_mean, sum_over_replicas
 
 MLP = Recipe(
     epochs=50,
@@ -69,7 +70,7 @@ class Adam(keras.optimizers.Adam):
         variable.assign_sub(rate * m_hat / (tf.sqrt(v_hat) + self.epsilon))
 
 
-class BatchNorm1d(layers.BatchNormalization):
+class BatchNorm1d(BatchNormalization):
     """PyTorch's BatchNorm1d: Keras' layer with the unbiased variance in the moving average."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -79,11 +80,13 @@ class BatchNorm1d(layers.BatchNormalization):
             # The biased share that Keras has just added, times n / (n - 1).
             added = self.moving_variance - self.momentum * before
             count = tf.cast(tf.shape(inputs)[0], added.dtype)
+            if self.synchronized:
+                count = sum_over_replicas(count)
             self.moving_variance.assign_add(added / tf.maximum(count - 1, 1))
         return outputs
 
 
-def make_generator(latent_dim: int, image_shape: tuple) -> keras.Model:
+def make_generator(latent_dim: int, image_shape: tuple, sync_batchnorm: bool) -> keras.Model:
     """Noise [B, latent_dim] -> images [B, height, width, channels] in [-1, 1]."""
     height, width, channels = image_shape
     model = keras.Sequential(name="generator")
@@ -92,7 +95,7 @@ def make_generator(latent_dim: int, image_shape: tuple) -> keras.Model:
     model.add(layers.LeakyReLU(negative_slope=0.2))
     for inputs, units in ((128, 256), (256, 512), (512, 1024)):
         model.add(linear(inputs, units))
-        model.add(BatchNorm1d(momentum=0.9, epsilon=0.8))
+        model.add(BatchNorm1d(momentum=0.9, epsilon=0.8, synchronized=sync_batchnorm))
         model.add(layers.LeakyReLU(negative_slope=0.2))
     model.add(linear(1024, height * width * channels, activation="tanh"))
     model.add(layers.Reshape(image_shape))
@@ -113,9 +116,12 @@ def make_discriminator(image_shape: tuple) -> keras.Model:
 
 
 def binary_crossentropy(target: float, probability: tf.Tensor) -> tf.Tensor:
-    """Mean of -target log p - (1 - target) log(1 - p) over `probability` [B, 1]; a scalar."""
+    """Mean of -target log p - (1 - target) log(1 - p) over `probability` [B, 1]; a scalar.
+
+    With several replicas it is this one's share of the mean over all (`gan.replicas`).
+    """
     targets = tf.fill(tf.shape(probability), target)
-    return tf.reduce_mean(keras.losses.binary_crossentropy(targets, probability))
+    return global_mean(keras.losses.binary_crossentropy(targets, probability))
 
 
 class MLPGAN:
@@ -131,7 +137,7 @@ class MLPGAN:
         self.name = name
         self.recipe = recipe
         self.image_shape = image_shape
-        self.generator = make_generator(recipe.latent_dim, image_shape)
+        self.generator = make_generator(recipe.latent_dim, image_shape, recipe.sync_batchnorm)
         self.discriminator = make_discriminator(image_shape)
         self.d_optimizer, self.g_optimizer = (
             Adam(recipe.learning_rate, recipe.beta_1, 0.999, epsilon=1e-8) for _ in range(2)

@@ -61,6 +61,12 @@ def side_lengths(value: str) -> tuple[int, int]:
     return height, width
 
 
+def yes_or_no(value) -> bool:
+    if not isinstance(value, bool):
+        raise UserError(f"must be True or False, not {value!r}")
+    return value
+
+
 def one_of(*choices: str) -> Callable:
     """A check that a value is one of `choices`."""
 
@@ -114,6 +120,12 @@ class Recipe:
     )
     checkpoint_epochs: int | None = setting(
         positive_int, "epochs from one checkpoint that is kept for good to the next", default=None
+    )
+
+    sync_batchnorm: bool = setting(
+        yes_or_no,
+        "on several devices, BatchNorm's statistics are of the whole batch",
+        default=False,
     )
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from dataclasses import fields
 
+from gan.cluster import CONNECT_SECONDS
 from gan.command import (
     checked,
     command_line,
@@ -20,7 +21,7 @@ from gan.data import Dataset, load_images
 from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
 from gan.progress import duration, say
-from gan.recipe import LENGTH, Recipe, positive_float, side_lengths
+from gan.recipe import LENGTH, Recipe, positive_float, positive_int, side_lengths, yes_or_no
 from gan.runs import CHECKPOINT_SECONDS, REPOSITORY, Run
 
 LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
@@ -56,15 +57,30 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         default=CHECKPOINT_SECONDS,
         help=f"seconds from one checkpoint to the next (default: {CHECKPOINT_SECONDS:g})",
     )
+    parser.add_argument(
+        "--devices",
+        metavar="N",
+        type=checked(positive_int),
+        help="train on this many GPUs (default: all); without a GPU, split the CPU into as many",
+    )
+    parser.add_argument(
+        "--connect-seconds",
+        type=checked(positive_float),
+        metavar="S",
+        default=CONNECT_SECONDS,
+        help="wait so long for the other workers that TF_CONFIG names "
+        f"(default: {CONNECT_SECONDS:g})",
+    )
     settings = parser.add_argument_group("settings")
     length = settings.add_mutually_exclusive_group()
     for field in fields(Recipe):
-        (length if field.name in LENGTH else settings).add_argument(
-            f"--{field.name.replace('_', '-')}",
-            metavar="N",
-            type=checked(field.metadata["check"]),
-            help=field.metadata["help"],
-        )
+        option, check = f"--{field.name.replace('_', '-')}", field.metadata["check"]
+        if check is yes_or_no:
+            kind = {"action": argparse.BooleanOptionalAction}
+        else:
+            kind = {"metavar": "N", "type": checked(check)}
+        group = length if field.name in LENGTH else settings
+        group.add_argument(option, help=field.metadata["help"], **kind)
     return parser.parse_args(arguments)
 
 
@@ -79,10 +95,10 @@ def main(arguments: list[str] | None = None) -> int:
     import keras
 
     from gan import loop
-    from gan.distribute import choose_strategy
+    from gan.distribute import Workers, choose_strategy
 
     keras.utils.set_random_seed(options.seed)  # the weights' first values
-    strategy, devices = choose_strategy()
+    strategy, devices = choose_strategy(options.devices, options.connect_seconds)
     overrides = {field.name: getattr(options, field.name) for field in fields(Recipe)}
     with strategy.scope():
         design = build_design(options.design, dataset.images.shape[1:], **overrides)
@@ -99,8 +115,10 @@ def main(arguments: list[str] | None = None) -> int:
         seed=options.seed,
         fresh=options.fresh,
         checkpoint_seconds=options.checkpoint_seconds,
+        strategy=strategy,
     )
-    report(run, outcome, options)
+    if Workers(strategy).is_chief:
+        report(run, outcome, options)
     return 128 + outcome.stopped_by if outcome.stopped_by else 0
 
 

@@ -22,6 +22,9 @@ load_tensorflow()
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+CPU = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(CPU, 5 * [tf.config.LogicalDeviceConfiguration()])
+
 needs_mnist = pytest.mark.skipif(not REAL_MNIST, reason="GAN_DATA does not name the real MNIST")
 
 

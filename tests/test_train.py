@@ -14,13 +14,13 @@ from PIL import Image
 from gan import train
 from gan.runs import Run
 
-LENGTH = 400
+LENGTH = 200
 
 
 def small_run(root, small_data, *more):
     return (
         *("dense", "--root", root, "--data", small_data, "--steps", LENGTH),
-        *("--batch-size", 8, "--sample-interval", 150, *more),
+        *("--batch-size", 8, "--sample-interval", 75, *more),
     )
 
 
@@ -44,7 +44,7 @@ def contents(run):
 def test_what_a_run_writes(whole_run, small_data):
     run, out = whole_run
     assert {path.name for path in run.images.iterdir()} == {
-        *("0.png", "150.png", "300.png", "final.png", "training.gif")
+        *("0.png", "75.png", "150.png", "final.png", "training.gif")
     }
     assert Image.open(run.grid("final")).size == (5 * 28 * 3, 5 * 28 * 3)
     config = json.loads((run.folder / "config.json").read_text())
@@ -74,7 +74,9 @@ def test_a_checkpoint_holds_every_variable_and_they_moved(whole_run):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_and_going_on_gives_the_same_bytes(tmp_path, small_data, whole_run, number):
+def test_stopping_and_going_on_gives_the_same_bytes(
+    tmp_path, small_data, whole_run, number, capsys
+):
     command = small_run(tmp_path, small_data)
     run = Run("dense", tmp_path)
     # The first step compiles for seconds; the signal comes while it or one of the next runs.
@@ -90,9 +92,8 @@ def test_stopping_and_going_on_gives_the_same_bytes(tmp_path, small_data, whole_
     assert 0 < stopped_at < LENGTH
     assert len(run.metrics.read_text().splitlines()) == 1 + stopped_at
 
-    code, out, err = finish(start("train", *command))
-    assert code == 0, err
-    assert f"going on after step {stopped_at}" in out
+    assert run_here(train.main, *command) == 0
+    assert f"going on after step {stopped_at}" in capsys.readouterr().out
     assert contents(run) == contents(whole_run[0])
 
 
@@ -119,9 +120,8 @@ def test_two_processes_do_not_train_one_run(tmp_path, small_data, capsys):
         assert err.count("\n") == 1
     process.kill()
     finish(process)
-    # The lock died with it. It left no checkpoint, only rows and a grid: the run begins again.
-    assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 3)) == 0
-    assert len(run.metrics.read_text().splitlines()) == 4
+    with run.locked():  # the lock died with it
+        pass
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path, small_data):

@@ -1,0 +1,151 @@
+"""What several devices cost and bring: python experiments/scale.py
+
+For each design and 1, 2 and 4 logical devices of this machine: the bytes that a replica hands to
+all-reduce in a step, counted in the compiled graph and again from the numbers of parameters, and
+the median time of a step, each case in a process of its own. Writes
+experiments/reference/scale.json and prints the tables of experiments/scale.md from it; with
+`--tables` only the latter. 5 minutes on 2 cores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from gan.command import load_tensorflow  # noqa: E402
+from gan.designs import DESIGNS, build_design  # noqa: E402
+
+RESULT = REPOSITORY / "experiments" / "reference" / "scale.json"
+DEVICES = (1, 2, 4)
+SECONDS = 8.0  # of measured steps in each case
+BYTES_PER_SECOND = {"1 Gbit/s": 1.25e8, "10 Gbit/s": 1.25e9, "100 Gbit/s": 1.25e10}
+D_UPDATES = {"dense": 2, "dense-sgd": 2}  # of a step; one in the others
+G_PASSES_IN_TRAINING = {"mlp": 2}  # each moves BatchNorm's statistics; one in the others
+
+
+def measure(name: str, devices: int) -> dict:
+    """One case, in this process."""
+    load_tensorflow()
+    import tensorflow as tf
+
+    from gan.batches import Schedule
+    from gan.digits import draw_digits
+    from gan.distribute import choose_strategy
+    from gan.loop import compile_steps
+
+    strategy, _ = choose_strategy(devices)
+    with strategy.scope():
+        design = build_design(name)
+    graphs, train_step = [], design.train_step
+
+    def watched_step(*arguments):
+        graphs.append(tf.compat.v1.get_default_graph())
+        return train_step(*arguments)
+
+    design.train_step = watched_step
+    images = draw_digits(2000, seed=0)[0][..., None]
+    run_steps = compile_steps(design, images, Schedule(design.recipe, len(images), 0), strategy)
+    run_steps(0, 1)
+    seconds, until = [], time.monotonic() + SECONDS
+    while time.monotonic() < until or len(seconds) < 3:
+        started = time.monotonic()
+        run_steps(1, 2)
+        seconds.append((time.monotonic() - started) / 2)
+    reduced = [
+        operation.inputs[0].shape.num_elements() * operation.inputs[0].dtype.size
+        for operation in graphs[-1].get_operations()
+        if operation.type.startswith("CollectiveReduce")
+    ]
+    return {
+        "seconds": statistics.median(seconds),
+        "bytes_in_graph": sum(reduced) // devices,
+        "all_reduces_in_graph": len(reduced) // devices,
+        "bytes_of_gradients": gradient_bytes(design),
+        "bytes_of_moving_statistics": statistics_bytes(design),
+    }
+
+
+def gradient_bytes(design) -> int:
+    """Bytes of a step's gradients: four for each weight in each update of its net."""
+    d_weights, g_weights = (
+        sum(variable.shape.num_elements() for variable in net.trainable_variables)
+        for net in (design.discriminator, design.generator)
+    )
+    return 4 * (D_UPDATES.get(design.name, 1) * d_weights + g_weights)
+
+
+def statistics_bytes(design) -> int:
+    """Bytes of BatchNorm's statistics that replicas average in a step."""
+    moving = [v for v in design.generator.non_trainable_variables if "moving" in v.path]
+    size = sum(variable.shape.num_elements() for variable in moving)
+    return 4 * G_PASSES_IN_TRAINING.get(design.name, 1) * size
+
+
+def measure_all() -> dict:
+    """Every case in a process of its own, as TensorFlow's devices are fixed once it has begun."""
+    results = {}
+    for name in DESIGNS:
+        for devices in DEVICES:
+            command = [sys.executable, __file__, name, str(devices)]
+            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            results.setdefault(name, {})[str(devices)] = json.loads(answer.splitlines()[-1])
+            print(name, devices, results[name][str(devices)], flush=True)
+    return {
+        "command": "python experiments/scale.py",
+        "date": date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, no GPU",
+        "designs": results,
+    }
+
+
+def tables(result: dict) -> str:
+    """The page's tables, in Markdown."""
+    lines = [
+        "| design | bytes of gradients | counted in the graph | and of moving statistics |",
+        "|---|---|---|---|",
+    ]
+    for name, cases in result["designs"].items():
+        two = cases["2"]
+        lines.append(
+            f"| `{name}` | {two['bytes_of_gradients']:,} | {two['bytes_in_graph']:,} in "
+            f"{two['all_reduces_in_graph']} all-reduces | {two['bytes_of_moving_statistics']:,} |"
+        )
+    lines += [
+        "",
+        "| design | 1 device | 2 devices | 4 devices |",
+        "|---|---|---|---|",
+    ]
+    for name, cases in result["designs"].items():
+        times = [f"{1000 * cases[str(devices)]['seconds']:.3g} ms" for devices in DEVICES]
+        lines.append(f"| `{name}` | {' | '.join(times)} |")
+    lines += [
+        "",
+        f"| design | a step here | {' | '.join(BYTES_PER_SECOND)} | equal at |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, cases in result["designs"].items():
+        seconds = cases["1"]["seconds"]
+        sent = 2 * (cases["2"]["bytes_of_gradients"] + cases["2"]["bytes_of_moving_statistics"])
+        times = [f"{1000 * sent / speed:.3g} ms" for speed in BYTES_PER_SECOND.values()]
+        equal = f"{8 * sent / seconds / 1e9:.2g} Gbit/s"
+        lines.append(f"| `{name}` | {1000 * seconds:.3g} ms | {' | '.join(times)} | {equal} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
+    else:
+        if sys.argv[1:] != ["--tables"]:
+            RESULT.write_text(json.dumps(measure_all(), indent=2) + "\n")
+        print(tables(json.loads(RESULT.read_text())))

@@ -1,0 +1,58 @@
+"""What a training step needs so that the number of devices changes nothing but its speed.
+
+Under `tf.distribute` each replica runs the step on its slice of the one global batch. Keras adds up
+the replicas' gradients, so their losses must be shares that add up to the global mean. With one
+replica all of this is what Keras does anyway.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from keras import layers
+
+
+def my_slice(batch: tf.Tensor) -> tf.Tensor:
+    """The part of `batch` [B, ...] that is this replica's: B / replicas rows, more or less one."""
+    context = tf.distribute.get_replica_context()
+    replica, replicas = replica_id(), context.num_replicas_in_sync
+    return batch[batch.shape[0] * replica // replicas : batch.shape[0] * (replica + 1) // replicas]
+
+
+def global_mean(values: tf.Tensor) -> tf.Tensor:
+    """This replica's share of the mean of `values` [B] over the global batch; a scalar.
+
+    The shares add up to the mean, also where the slices are not of one size.
+    """
+    count = sum_over_replicas(tf.cast(tf.size(values), values.dtype))
+    return tf.reduce_sum(values) / count
+
+
+def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+class BatchNormalization(layers.BatchNormalization):
+    """Keras' layer with the same moving statistics on all replicas: the mean of what each adds.
+
+    Keras lets each replica move its own, of which a checkpoint holds only the first's.
+    """
+
+    def add_weight(self, *arguments, trainable: bool = True, **options):
+        if not trainable:
+            options["aggregation"] = "mean"
+        return super().add_weight(*arguments, trainable=trainable, **options)
+
+
+class Dropout(layers.Dropout):
+    """Keras' layer with another mask on each replica; Keras draws the same for all."""
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not (training and self.rate):
+            return inputs
+        seed = tf.cast(self.seed_generator.next(), tf.int32) + tf.constant([replica_id(), 0])
+        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)
+
+
+def replica_id() -> int:
+    """Which of all replicas this is, from 0."""
+    return int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))
