@@ -6,7 +6,7 @@
 RUN := .venv/bin/python -m
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate digits-check two-workers test test-devices test-faults lint format
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate digits-check bench parity two-workers test test-devices test-faults lint format
 
 help:
 	@echo "targets:"
@@ -32,6 +32,12 @@ generate: .venv/installed  ## draw new images with the run trained last
 
 digits-check: .venv/installed  ## measure how like MNIST the built-in digits are (needs GAN_DATA)
 	@.venv/bin/python experiments/drawn_digits.py
+
+bench: .venv/experiments  ## measure the speed beside the documents' own code (25 minutes)
+	@.venv/bin/python experiments/benchmark.py $(ARGS)
+
+parity: .venv/experiments  ## train beside the documents' own code and compare (3 minutes)
+	@.venv/bin/python experiments/parity.py
 
 two-workers: .venv/installed  ## train dcgan on two processes of this machine
 	@.venv/bin/python experiments/two_workers.py dcgan $(if $(STEPS),--steps $(STEPS)) $(ARGS)
@@ -68,3 +74,9 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 	echo "error: no Python 3.11, 3.12 or 3.13 with venv among: $(PYTHONS)." \
 	  "Install one (on Debian also python3-venv), or name it: make PYTHON=/path/to/python" >&2; \
 	exit 2
+
+# Keras 2 and PyTorch, which only the comparisons need.
+.venv/experiments: .venv/installed experiments/requirements.txt
+	@echo "installing what the documents' own code needs"
+	@$(RUN) pip install -qq --disable-pip-version-check -r experiments/requirements.txt
+	@touch $@

@@ -30,7 +30,9 @@ DEVICES = (1, 2, 4)
 SECONDS = 8.0  # of measured steps in each case
 BYTES_PER_SECOND = {"1 Gbit/s": 1.25e8, "10 Gbit/s": 1.25e9, "100 Gbit/s": 1.25e10}
 D_UPDATES = {"dense": 2, "dense-sgd": 2}  # of a step; one in the others
-G_PASSES_IN_TRAINING = {"mlp": 2}  # each moves BatchNorm's statistics; one in the others
+# How often BatchNorm's moving statistics are assigned, each time to the mean of all replicas: `mlp`
+# has two passes in training mode, and its variance is assigned twice in each.
+ASSIGNED = {"mlp": {"mean": 2, "variance": 4}}
 
 
 def measure(name: str, devices: int) -> dict:
@@ -86,9 +88,14 @@ def gradient_bytes(design) -> int:
 
 def statistics_bytes(design) -> int:
     """Bytes of BatchNorm's statistics that replicas average in a step."""
-    moving = [v for v in design.generator.non_trainable_variables if "moving" in v.path]
-    size = sum(variable.shape.num_elements() for variable in moving)
-    return 4 * G_PASSES_IN_TRAINING.get(design.name, 1) * size
+    times = ASSIGNED.get(design.name, {"mean": 1, "variance": 1})
+    variables = design.generator.non_trainable_variables
+    return 4 * sum(
+        times[kind] * variable.shape.num_elements()
+        for variable in variables
+        for kind in times
+        if variable.name == f"moving_{kind}"
+    )
 
 
 def measure_all() -> dict:

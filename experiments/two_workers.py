@@ -53,7 +53,9 @@ def main() -> int:
     workers = start_workers(sys.argv[1:] or ["dcgan"], free_ports(WORKERS))
     # Ctrl-C reaches the workers too, and they end the run in order; we wait for that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return max(abs(worker.wait()) for worker in workers)
+    signal.signal(signal.SIGTERM, lambda *_: [worker.terminate() for worker in workers])
+    codes = [worker.wait() for worker in workers]
+    return max(128 - code if code < 0 else code for code in codes)  # as a shell counts signals
 
 
 if __name__ == "__main__":

@@ -15,14 +15,15 @@ from pathlib import Path
 
 from gan.errors import UserError
 from gan.files import remove, replacing
-from gan.recipe import LENGTH
+from gan.recipe import LENGTH, OPTIONS
 
 KEEP = 3
 
 
 def identity(config: dict) -> dict:
     """What of a run's config its steps depend on: not how long it is, nor where its data lay."""
-    recipe = {name: value for name, value in config["recipe"].items() if name not in LENGTH}
+    recipe = OPTIONS | config["recipe"]
+    recipe = {name: value for name, value in recipe.items() if name not in LENGTH}
     names = ("design", "seed")
     return {name: config[name] for name in names} | recipe | {"data": config["data"]["digest"]}
 

@@ -33,6 +33,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from gan.precision import precision
 from gan.recipe import Recipe
 from gan.replicas import BatchNormalization, global_mean
 from gan.upsampling import UpSamplingConv2D
@@ -66,7 +67,7 @@ def generator_model(
     model.add(UpSamplingConv2D(64))  # [B, 14, 14, 64]
     model.add(layers.Activation("tanh"))
     model.add(UpSamplingConv2D(channels))  # [B, 28, 28, 1]
-    model.add(layers.Activation("tanh"))
+    model.add(layers.Activation("tanh", dtype=keras.config.floatx()))
     return model
 
 
@@ -83,8 +84,8 @@ def discriminator_model(image_shape: tuple = (28, 28, 1)) -> keras.Model:
     model.add(layers.Flatten())
     model.add(layers.Dense(1024))
     model.add(layers.Activation("tanh"))
-    model.add(layers.Dense(1))
-    model.add(layers.Activation("sigmoid"))
+    model.add(layers.Dense(1, dtype=keras.config.floatx()))
+    model.add(layers.Activation("sigmoid", dtype=keras.config.floatx()))
     return model
 
 
@@ -114,9 +115,10 @@ class DOnG:
         self.recipe = recipe
         self.image_shape = image_shape
         self.grid_count = recipe.batch_size  # the document shows a whole batch
-        self.generator = generator_model(recipe.latent_dim, image_shape, recipe.sync_batchnorm)
-        self.discriminator = discriminator_model(image_shape)
-        self.d_on_g = generator_containing_discriminator(self.generator, self.discriminator)
+        with precision(recipe.precision):
+            self.generator = generator_model(recipe.latent_dim, image_shape, recipe.sync_batchnorm)
+            self.discriminator = discriminator_model(image_shape)
+            self.d_on_g = generator_containing_discriminator(self.generator, self.discriminator)
         self.d_optimizer, self.g_optimizer = (
             keras.optimizers.SGD(recipe.learning_rate, recipe.momentum, nesterov=True)
             for _ in range(2)

@@ -28,6 +28,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from gan.precision import precision
 from gan.recipe import Recipe
 from gan.replicas import BatchNormalization, Dropout, global_mean
 
@@ -64,10 +65,9 @@ def make_generator_model(
         model.add(BatchNormalization(synchronized=sync_batchnorm))
         model.add(layers.LeakyReLU())
     model.add(  # [B, 28, 28, 1]
-        layers.Conv2DTranspose(
-            channels, 5, strides=2, padding="same", use_bias=False, activation="tanh"
-        )
+        layers.Conv2DTranspose(channels, 5, strides=2, padding="same", use_bias=False)
     )
+    model.add(layers.Activation("tanh", dtype=keras.config.floatx()))
     return model
 
 
@@ -80,7 +80,7 @@ def make_discriminator_model(image_shape: tuple = (28, 28, 1), dropout: float = 
         model.add(layers.LeakyReLU())
         model.add(Dropout(dropout))
     model.add(layers.Flatten())
-    model.add(layers.Dense(1))
+    model.add(layers.Dense(1, dtype=keras.config.floatx()))
     return model
 
 
@@ -116,8 +116,11 @@ class ConvolutionalGAN:
         self.name = name
         self.recipe = recipe
         self.image_shape = image_shape
-        self.generator = make_generator_model(recipe.latent_dim, image_shape, recipe.sync_batchnorm)
-        self.discriminator = make_discriminator_model(image_shape, recipe.dropout)
+        with precision(recipe.precision):
+            self.generator = make_generator_model(
+                recipe.latent_dim, image_shape, recipe.sync_batchnorm
+            )
+            self.discriminator = make_discriminator_model(image_shape, recipe.dropout)
         self.g_optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1)
         self.d_optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1)
         self.g_optimizer.build(self.generator.trainable_variables)
@@ -129,12 +132,13 @@ class ConvolutionalGAN:
         Returns scalars from before the updates: `d_loss`, the sum of the means over real and over
         fake images, and `g_loss`.
         """
-        with tf.GradientTape() as gen_tape, tf.GradientTape() as disc_tape:
+        with tf.GradientTape() as gen_tape:
             fake_images = self.generator(noise, training=True)
-            real_output = self.discriminator(real_images, training=True)
-            fake_output = self.discriminator(fake_images, training=True)
+            with tf.GradientTape() as disc_tape:  # to which the fakes are given
+                real_output = self.discriminator(real_images, training=True)
+                fake_output = self.discriminator(fake_images, training=True)
+                d_loss = discriminator_loss(real_output, fake_output)
             g_loss = generator_loss(fake_output)
-            d_loss = discriminator_loss(real_output, fake_output)
 
         g_variables = self.generator.trainable_variables
         d_variables = self.discriminator.trainable_variables

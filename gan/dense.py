@@ -37,6 +37,7 @@ import tensorflow as tf
 from keras import layers
 
 from gan import loop
+from gan.precision import precision
 from gan.recipe import Recipe, override
 from gan.replicas import BatchNormalization, global_mean
 
@@ -87,8 +88,9 @@ class GAN:
         self.name = name or ("dense-sgd" if recipe.beta_1 is None else "dense")
         self.recipe = recipe
         self.image_shape = image_shape
-        self.discriminator = self.build_discriminator()
-        self.generator = self.build_generator()
+        with precision(recipe.precision):
+            self.discriminator = self.build_discriminator()
+            self.generator = self.build_generator()
 
         if recipe.beta_1 is None:
             self.d_optimizer = keras.optimizers.SGD(recipe.learning_rate)
@@ -112,7 +114,7 @@ class GAN:
             model.add(BatchNormalization(momentum=0.8, synchronized=self.recipe.sync_batchnorm))
         height, width, channels = self.image_shape
         model.add(layers.Dense(height * width * channels, activation="tanh"))
-        model.add(layers.Reshape(self.image_shape))
+        model.add(layers.Reshape(self.image_shape, dtype=keras.config.floatx()))
         return model
 
     def build_discriminator(self) -> keras.Model:
@@ -123,7 +125,7 @@ class GAN:
         for units in (512, 256):
             model.add(layers.Dense(units))
             model.add(layers.LeakyReLU(negative_slope=0.2))
-        model.add(layers.Dense(1, activation="sigmoid"))
+        model.add(layers.Dense(1, activation="sigmoid", dtype=keras.config.floatx()))
         return model
 
     def train_step(

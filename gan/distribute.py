@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,22 +9,24 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 
-from gan.checkpoints import identity
-from gan.cluster import CONNECT_SECONDS, meet, read_cluster
+from gan.cluster import CONNECT_SECONDS, Cluster, meet, read_cluster, watchdog
 from gan.errors import RunError, UserError
 from gan.replicas import replica_id, sum_over_replicas
 
-SURPLUS_SECONDS = 30  # for TensorFlow to connect workers that have met
+SURPLUS_SECONDS = 20  # for TensorFlow to connect workers that have met
 
 
 def choose_strategy(
-    devices: int | None = None, connect_seconds: float = CONNECT_SECONDS
+    devices: int | None = None,
+    connect_seconds: float = CONNECT_SECONDS,
+    shared: dict | None = None,
 ) -> tuple[tf.distribute.Strategy, str]:
     """The strategy to build and train in, and a phrase that says what was chosen and why.
 
     `devices` is how many GPUs to use, all by default; on a machine without GPU, into how many
-    the CPU is split. With TF_CONFIG set it is the number of each worker. Call it before anything
-    is computed. Raises UserError where there are not so many, or the workers do not meet.
+    the CPU is split. With TF_CONFIG set it is the number of each worker, and
+    `shared` what they must all have been started with. Call it before anything is computed.
+    Raises UserError where there are not so many, or the workers do not meet or agree.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if devices and gpus and devices > len(gpus):
@@ -42,15 +41,14 @@ def choose_strategy(
             raise UserError(
                 "without GPUs a worker has one device: leave --devices, start more workers"
             )
-        meet(cluster, connect_seconds)
-        # Python does not run while TensorFlow connects; this ends the process all the same.
-        faulthandler.dump_traceback_later(connect_seconds + SURPLUS_SECONDS, exit=True)
-        strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        faulthandler.cancel_dump_traceback_later()
+        here = _count(gpus) if gpus else "a CPU"
+        meet(cluster, {**(shared or {}), "devices": here}, connect_seconds)
+        gone = "error: a worker has left while TensorFlow connected them; start all again"
+        with watchdog(SURPLUS_SECONDS, gone):
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
         chief = "writes the run" if cluster.is_chief else "worker 0 writes the run"
         return strategy, (
-            f"worker {cluster.index} of {len(cluster.addresses)} (TF_CONFIG), "
-            f"{_count(gpus) if gpus else 'CPU, no GPU found'}; {chief}"
+            f"worker {cluster.index} of {len(cluster.addresses)} (TF_CONFIG), {here}; {chief}"
         )
     if len(gpus) > 1:
         strategy = tf.distribute.MirroredStrategy([f"GPU:{n}" for n in range(len(gpus))])
@@ -106,18 +104,6 @@ class Workers:
         """For each of `numbers` the greatest that any worker has."""
         return self._share(np.array(numbers, np.int64)).max(axis=0).tolist()
 
-    def check_same(self, config: dict) -> None:
-        """Raise UserError unless all workers have this config, but for where their data lies."""
-        content = json.dumps([identity(config), config["recipe"], config["versions"]])
-        fingerprint = np.frombuffer(hashlib.sha256(content.encode()).digest()[:8], np.int64)
-        fingerprints = self._share(fingerprint)[:, 0].tolist()
-        for worker, other in enumerate(fingerprints):
-            if other != fingerprints[0]:
-                raise UserError(
-                    f"worker {worker} has other settings, data or versions than worker 0; "
-                    "start all workers with the same command"
-                )
-
     def copy_from_chief(self, variables: Sequence) -> None:
         """Set every worker's `variables` (Keras') to the chief's."""
         if self.cluster is None:
@@ -149,20 +135,27 @@ class Workers:
 @contextmanager
 def worker_losses() -> Iterator[None]:
     """Turn what TensorFlow raises when another worker is gone into a RunError."""
+    cluster = read_cluster()
     try:
         yield
     except (
         tf.errors.UnavailableError,
         tf.errors.AbortedError,
         tf.errors.DeadlineExceededError,
-        tf.errors.FailedPreconditionError,
         tf.errors.CancelledError,
-        tf.errors.InternalError,
     ) as error:
-        if not read_cluster():
+        if cluster is None:
             raise
-        task = re.search(r"/job:(\w+)/\S*task:(\d+)", error.message)
         raise RunError(
-            f"{' '.join(task.groups()) if task else 'another worker'} is gone, and what it "
-            "printed last says why; start all workers again: they go on from the last checkpoint"
+            f"{_lost(error.message, cluster)} is gone, and what it printed last says why; "
+            "start all workers again: they go on from the last checkpoint"
         ) from None
+
+
+def _lost(message: str, cluster: Cluster) -> str:
+    """Which worker TensorFlow's message is about, if it says so."""
+    found = re.search(
+        r"(?:remote target|unhealthy[^/]*) /job:(\w+)/replica:0/task:(\d+)",
+        " ".join(message.split()),
+    )
+    return f"worker {cluster.number(found[1], int(found[2]))}" if found else "another worker"

@@ -175,7 +175,6 @@ def train(
                 run.check(config)
             held.enter_context(run.locked())
             first = 0 if fresh else run.resume(variables, config, say)
-        workers.check_same(config)
         [first] = workers.agree(first)
         workers.copy_from_chief(variables)
         if first >= total:

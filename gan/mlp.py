@@ -28,6 +28,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from gan.precision import precision
 from gan.recipe import Recipe
 from gan.replicas import BatchNormalization, global_mean, sum_over_replicas
 
@@ -98,7 +99,7 @@ def make_generator(latent_dim: int, image_shape: tuple, sync_batchnorm: bool) ->
         model.add(BatchNorm1d(momentum=0.9, epsilon=0.8, synchronized=sync_batchnorm))
         model.add(layers.LeakyReLU(negative_slope=0.2))
     model.add(linear(1024, height * width * channels, activation="tanh"))
-    model.add(layers.Reshape(image_shape))
+    model.add(layers.Reshape(image_shape, dtype=keras.config.floatx()))
     return model
 
 
@@ -111,7 +112,7 @@ def make_discriminator(image_shape: tuple) -> keras.Model:
     for inputs, units in ((height * width * channels, 512), (512, 256)):
         model.add(linear(inputs, units))
         model.add(layers.LeakyReLU(negative_slope=0.2))
-    model.add(linear(256, 1, activation="sigmoid"))
+    model.add(linear(256, 1, activation="sigmoid", dtype=keras.config.floatx()))
     return model
 
 
@@ -137,8 +138,9 @@ class MLPGAN:
         self.name = name
         self.recipe = recipe
         self.image_shape = image_shape
-        self.generator = make_generator(recipe.latent_dim, image_shape, recipe.sync_batchnorm)
-        self.discriminator = make_discriminator(image_shape)
+        with precision(recipe.precision):
+            self.generator = make_generator(recipe.latent_dim, image_shape, recipe.sync_batchnorm)
+            self.discriminator = make_discriminator(image_shape)
         self.d_optimizer, self.g_optimizer = (
             Adam(recipe.learning_rate, recipe.beta_1, 0.999, epsilon=1e-8) for _ in range(2)
         )

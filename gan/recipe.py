@@ -128,6 +128,12 @@ class Recipe:
         default=False,
     )
 
+    precision: str = setting(
+        one_of("float32", "bfloat16"),
+        "float32, or bfloat16: faster on new CPUs and GPUs; the weights stay float32",
+        default="float32",
+    )
+
     def __post_init__(self) -> None:
         for setting in fields(self):
             value = getattr(self, setting.name)
@@ -141,6 +147,8 @@ class Recipe:
             raise UserError("give either steps or epochs")
 
 
+# What a run has whose config is from before these settings were there.
+OPTIONS = {"sync_batchnorm": False, "precision": "float32"}
 LENGTH = ("steps", "epochs")  # how long, not how: these alone may change when a run goes on
 
 

@@ -28,7 +28,9 @@ def global_mean(values: tf.Tensor) -> tf.Tensor:
 
 
 def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+    """The sum of all replicas' `value`; outside of a step there is but one."""
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value) if context else value
 
 
 class BatchNormalization(layers.BatchNormalization):

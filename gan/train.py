@@ -7,7 +7,7 @@ import sys
 import textwrap
 from dataclasses import fields
 
-from gan.cluster import CONNECT_SECONDS
+from gan.cluster import CONNECT_SECONDS, read_cluster
 from gan.command import (
     checked,
     command_line,
@@ -93,14 +93,23 @@ def main(arguments: list[str] | None = None) -> int:
 
     load_tensorflow()
     import keras
+    import tensorflow as tf
 
     from gan import loop
-    from gan.distribute import Workers, choose_strategy
+    from gan.distribute import choose_strategy, worker_losses
 
     keras.utils.set_random_seed(options.seed)  # the weights' first values
-    strategy, devices = choose_strategy(options.devices, options.connect_seconds)
     overrides = {field.name: getattr(options, field.name) for field in fields(Recipe)}
-    with strategy.scope():
+    given = {name: value for name, value in overrides.items() if value is not None}
+    shared = {
+        "design": options.design,
+        "settings": str(given),
+        "seed": options.seed,
+        "data": f"{dataset.name} (digest {dataset.digest[:8]})",
+        "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
+    }
+    strategy, devices = choose_strategy(options.devices, options.connect_seconds, shared)
+    with worker_losses(), strategy.scope():
         design = build_design(options.design, dataset.images.shape[1:], **overrides)
     if dataset.warning:
         warn(dataset.warning)
@@ -117,7 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
         checkpoint_seconds=options.checkpoint_seconds,
         strategy=strategy,
     )
-    if Workers(strategy).is_chief:
+    cluster = read_cluster()
+    if cluster is None or cluster.is_chief:
         report(run, outcome, options)
     return 128 + outcome.stopped_by if outcome.stopped_by else 0
 
@@ -144,7 +154,8 @@ def report(run: Run, outcome, options: argparse.Namespace) -> None:
     """Say how far the run came, where its pictures are, and what can be done next."""
     if outcome.stopped_by:
         say(f"stopped after step {outcome.done:,} of {outcome.total:,}; all of it is saved")
-        say(f"  go on     {self_command(drop=['--fresh'])}")
+        workers = " for each worker, with its TF_CONFIG" if read_cluster() else ""
+        say(f"  go on     {self_command(drop=['--fresh'])}{workers}")
         return
     if outcome.trained:
         rate = outcome.trained / outcome.seconds

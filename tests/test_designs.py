@@ -15,6 +15,8 @@ from conftest import (
 
 from gan import generate, train
 from gan.designs import DESIGNS, build_design
+from gan.errors import UserError
+from gan.loop import all_variables
 from gan.runs import Run
 
 pytestmark = pytest.mark.usefixtures("without_xla")
@@ -257,3 +259,23 @@ def test_a_folder_of_ones_own_images_trains(tmp_path):
 def test_every_design_has_a_make_target():
     makefile = (REPOSITORY / "Makefile").read_text()
     assert all(f"\ntrain-{name}:" in makefile for name in DESIGNS)
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_bfloat16_is_an_option_that_keeps_float32_where_it_shows(name):
+    exact, short = (
+        seeded(name, batch_size=8, precision=precision) for precision in ("float32", "bfloat16")
+    )
+    assert keras.config.dtype_policy().name == "float32"
+    assert {v.dtype for v in all_variables(short)} == {v.dtype for v in all_variables(exact)}
+    layers = [layer for net in (short.generator, short.discriminator) for layer in net.layers]
+    assert sum(layer.compute_dtype == "bfloat16" for layer in layers) >= len(layers) - 5
+    inputs = step_inputs(len(exact.noise_counts(8)), batch=8)[0]
+    figures = [design.train_step(*inputs) for design in (exact, short)]
+    for key in ("d_loss", "g_loss"):
+        assert float(figures[1][key]) == pytest.approx(float(figures[0][key]), abs=0.02), key
+    images, others = (design.sample(inputs[-1]).numpy() for design in (exact, short))
+    assert others.dtype == np.float32
+    assert 0 < np.abs(images - others).mean() < 0.05
+    with pytest.raises(UserError, match="precision must be float32 or bfloat16, not 'half'"):
+        build_design(name, precision="half")

@@ -119,15 +119,32 @@ def test_which_devices_are_chosen(monkeypatch):
     assert "CPU as 3 devices" in phrase
     with pytest.raises(UserError, match="--devices 6 must be chosen before"):
         distribute.choose_strategy(6)
-    gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [gpu])
-    with pytest.raises(UserError, match="--devices 2, but this machine has 1 GPU"):
-        distribute.choose_strategy(2)
+
+
+@pytest.mark.parametrize(("found", "wanted", "used"), [(1, None, 1), (3, None, 3), (3, 2, 2)])
+def test_gpus_are_taken_with_growing_memory(monkeypatch, found, wanted, used):
+    gpus = [tf.config.PhysicalDevice(f"GPU:{n}", "GPU") for n in range(found)]
+    visible, growing = [], []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: visible.extend(gpus))
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda gpu, on: growing.append(gpu)
+    )
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: devices)
+    strategy, phrase = distribute.choose_strategy(wanted)
+    assert visible == growing == gpus[:used]
+    if used == 1:
+        assert (strategy, phrase) == (tf.distribute.get_strategy(), "GPU")
+    else:
+        assert strategy == [f"GPU:{n}" for n in range(used)]
+        assert phrase.startswith(f"{used} GPUs")
+    with pytest.raises(UserError, match=f"--devices 4, but this machine has {found} GPU"):
+        distribute.choose_strategy(4)
 
 
 @pytest.mark.usefixtures("without_xla")
 def test_a_run_moves_between_numbers_of_devices(tmp_path, small_data, monkeypatch, capsys):
-    monkeypatch.setattr(distribute, "choose_strategy", lambda n, _: (mirrored(n), f"{n} devices"))
+    monkeypatch.setattr(distribute, "choose_strategy", lambda n, *_: (mirrored(n), f"{n} devices"))
     common = ["dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 6]
     for devices, steps in ((1, 3), (4, 6), (1, 9)):
         assert run_here(train.main, *common, "--devices", devices, "--steps", steps) == 0

@@ -246,3 +246,17 @@ def test_help_comes_without_loading_tensorflow(module):
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert f"python -m gan.{module}" in result.stdout
+
+
+def test_a_run_from_before_a_setting_was_there_goes_on(tmp_path, small_data, capsys):
+    command = ["dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 8]
+    assert run_here(train.main, *command, "--steps", 2) == 0
+    run = Run("dense-sgd", tmp_path)
+    for path in (run.folder / "config.json", run.checkpoints.path(2) / "checkpoint.json"):
+        record = json.loads(path.read_text())
+        recipe = record.get("config", record)["recipe"]
+        del recipe["sync_batchnorm"], recipe["precision"]
+        path.write_text(json.dumps(record))
+    assert run_here(train.main, *command, "--steps", 3) == 0
+    assert run_here(train.main, *command, "--steps", 4, "--precision", "bfloat16") == 2
+    assert "was started with precision float32, not bfloat16" in capsys.readouterr().err

@@ -5,17 +5,20 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
-from conftest import finish, run_here, start, variables
+import tensorflow as tf
+from conftest import REPOSITORY, finish, run_here, start, variables
 from two_workers import free_ports, start_workers
 
 from gan import train
 from gan.cluster import Cluster, meet, read_cluster
-from gan.errors import UserError
+from gan.distribute import worker_losses
+from gan.errors import RunError, UserError
 from gan.runs import Run
 
 STEPS = 40
@@ -32,7 +35,7 @@ def test_a_cluster_is_read(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", tf_config({"worker": workers}, index=1))
     assert read_cluster() == Cluster(("one:1", "two:2"), 1)
     monkeypatch.setenv("TF_CONFIG", tf_config({"chief": ["zero:3"], "worker": workers}, index=1))
-    assert read_cluster() == Cluster(("zero:3", "one:1", "two:2"), 2)
+    assert read_cluster() == Cluster(("zero:3", "one:1", "two:2"), 2, chiefs=1)
     monkeypatch.setenv("TF_CONFIG", tf_config({"chief": ["zero:3"], "worker": workers}, "chief"))
     assert read_cluster().is_chief
 
@@ -42,13 +45,19 @@ def test_a_cluster_is_read(monkeypatch):
     [
         ("{cluster", "TF_CONFIG is not JSON"),
         ("[]", "TF_CONFIG must be as"),
-        ('{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}', "must be as"),
-        (tf_config({"worker": ["a:1"]}, index=1), "is worker 1, but its cluster has only worker 0"),
-        (tf_config({"worker": ["a:1"]}, index="0"), "is worker 0, but"),
+        (tf_config({"worker": "a:1"}), "'worker' must be a list of addresses, as in"),
+        (tf_config({"worker": ["a:1"]}, index=1), r"worker 1, but its .* has 0 chief\(s\) and 1 w"),
+        (tf_config({"worker": ["a:1"]}, index=-1), "is worker -1, but"),
+        (tf_config({"worker": ["a:1"]}, index="0"), "must be as"),
+        (tf_config({"worker": ["a:1"]}, index=[0]), "must be as"),
+        (tf_config({"worker": ["a:1"]}, index=0.0), "must be as"),
+        (tf_config({"worker": ["a:1"]}, ["worker"]), "must be as"),
         (tf_config({"worker": ["a:1"]}, "ps"), "is ps 0, but"),
         (tf_config({"worker": []}), "is worker 0, but"),
-        (tf_config({"worker": ["a:1"], "ps": ["b:1"]}), "cluster has 'ps'; only"),
-        (tf_config({"worker": ["a:1"], "chief": ["b:1", "c:1"]}), "one chief, or none"),
+        (tf_config({"chief": ["a:1"], "ps": ["b:1"]}, "chief"), "cluster has 'ps'; only"),
+        (tf_config({"worker": ["a:1"], "chief": ["b:1", "c:1"]}), "'chief' must be a list of"),
+        (tf_config({"chief": ["a:1"], "worker": "b:1"}, "chief"), "'worker' must be a list of"),
+        (tf_config({"worker": ["[::1]:1"]}), "address '"),
         (tf_config({"worker": ["a"]}), "address 'a'; one is as host:2222"),
         (tf_config({"worker": ["a:70000"]}), "address 'a:70000'"),
         (tf_config({"worker": [3]}), "address 3"),
@@ -65,10 +74,10 @@ def test_workers_meet_however_late_one_comes_and_refuse_strangers():
     addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(3))
     errors = []
 
-    def worker(index, delay, addresses):
+    def worker(index, delay, addresses, seed=0):
         time.sleep(delay)
         try:
-            meet(Cluster(addresses, index), seconds=3)
+            meet(Cluster(addresses, index), {"seed": seed}, seconds=3)
         except UserError as error:
             errors.append(str(error))
 
@@ -81,9 +90,19 @@ def test_workers_meet_however_late_one_comes_and_refuse_strangers():
 
     meet_all((0, 0, addresses), (1, 0.5, addresses), (2, 1, addresses))
     assert errors == []
-    others = (addresses[0], addresses[1])  # of the same addresses, but another cluster
-    meet_all((0, 0, others), (1, 0, (addresses[2], addresses[1])))
-    assert any("but TF_CONFIG here says worker" in error for error in errors)
+    meet_all((0, 0, addresses[:2], 3), (1, 0, addresses[:2], 4))
+    assert sorted(errors) == [
+        f"worker {other} was started with seed {theirs}, worker {me} with {mine}; "
+        "start all with the same command and data"
+        for other, theirs, me, mine in ((0, 3, 1, 4), (1, 4, 0, 3))
+    ]
+    errors.clear()
+    meet_all((0, 0, addresses[:2]), (1, 0, addresses[:2]), (2, 0, addresses))  # the last strays in
+    assert len(errors) == 1
+    assert errors[0].startswith(f"worker 0 at {addresses[0]}, worker 1 at {addresses[1]} did not")
+    errors.clear()
+    meet_all((0, 0, addresses[:2]), (1, 0, (addresses[2], addresses[1])))
+    assert any("; there it says worker 1 of" in error for error in errors) or len(errors) == 2
 
 
 def test_a_worker_that_does_not_come_is_waited_for_no_longer_than_said(
@@ -126,6 +145,33 @@ def finish_two(workers) -> str:
     return out
 
 
+def test_tensorflow_that_does_not_connect_is_ended(capfd):
+    code = (
+        "from gan.cluster import watchdog; import time\n"
+        "with watchdog(5, 'not this'): pass\n"
+        "with watchdog(0.1, 'error: it hangs'): time.sleep(20)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY)
+    assert done.returncode == -signal.SIGKILL
+    assert capfd.readouterr().err == "error: it hangs\n"
+
+
+def test_a_lost_worker_is_named_by_its_place_in_the_cluster(monkeypatch):
+    cluster = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
+    monkeypatch.setenv("TF_CONFIG", tf_config(cluster, "chief"))
+    for message, name in (
+        ("at /job:chief/replica:0/task:0: Additional GRPC error information from remote target "
+         "/job:worker/replica:0/task:1 while calling", "worker 2"),
+        ("The following tasks are unhealthy (stopped sending heartbeats):\n"
+         "/job:worker/replica:0/task:0\nThe tasks have crashed.", "worker 1"),
+        ("Socket closed", "another worker"),
+    ):  # fmt: skip
+        with pytest.raises(RunError, match=f"^{name} is gone, "), worker_losses():
+            raise tf.errors.UnavailableError(None, None, message)
+    with pytest.raises(tf.errors.InternalError), worker_losses():  # a fault of this one
+        raise tf.errors.InternalError(None, None, "cuDNN")
+
+
 def test_two_workers_equal_two_devices(tmp_path, small_data, start_two):
     finish_two(start_two(tmp_path / "workers", "--steps", 10))
     alone = command(tmp_path / "one", small_data, "--steps", 10, "--devices", 2)
@@ -154,7 +200,8 @@ def test_a_lost_worker_ends_the_other_and_started_again_they_end_with_the_same_b
         workers[victim].send_signal(signal.SIGKILL)
         code, _, error = finish(workers[1 - victim], seconds=60)
         assert code == 1
-        assert re.fullmatch(r"error: .* is gone, .* start all workers again.*\n", error)
+        gone = rf"error: (worker {victim}|another worker) is gone, .*: they go on from the last.*\n"
+        assert re.fullmatch(gone, error)
         finish(workers[victim])
         assert run.checkpoints.steps()[-1] < STEPS
     assert "going on after step" in finish_two(start_two(run.root, *length))

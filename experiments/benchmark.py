@@ -1,0 +1,277 @@
+"""How fast, against what, and how near to what is possible? `make bench`
+
+For each design its steps a second beside those of its document's own code (`documents.py`) and of
+the machine's limit: the time that the step's own matrix products and convolutions would take alone
+at the greatest speed measured here. Each runs in a process of its own, in turns, so that all see
+the same machine; a figure is the median over the rounds of the ratio within a round. Writes
+experiments/reference/benchmark.json and prints README's table from it; `--table` only the latter.
+
+    python experiments/benchmark.py [--rounds N] [--seconds S] [DESIGN ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from gan.command import load_tensorflow, run_command  # noqa: E402
+from gan.designs import DESIGNS, build_design  # noqa: E402
+from gan.recipe import positive_float, positive_int  # noqa: E402
+
+RESULT = REPOSITORY / "experiments" / "reference" / "benchmark.json"
+CONTENDERS = ("float32", "bfloat16", "document", "limit")
+
+
+# -- the contenders, each in its own process -----------------------------------------------------
+
+
+def our_steps(name: str, precision: str):
+    """Our training loop; also the floating-point operations of a step."""
+    from gan.batches import Schedule
+    from gan.data import load_images
+    from gan.loop import STEPS_PER_CALL, compile_steps
+
+    images = load_images(say=lambda line: None).images
+    design = build_design(name, precision=precision)
+    schedule = Schedule(design.recipe, len(images), seed=0)
+    run_steps = compile_steps(design, images, schedule)
+    count = 1
+
+    def run(seconds: float) -> float:
+        nonlocal count
+        started, steps = time.monotonic(), 0
+        while (passed := time.monotonic() - started) < seconds:
+            steps += len(run_steps(0, count))
+            rate = steps / (time.monotonic() - started)
+            count = min(max(1, int(rate / 4)), STEPS_PER_CALL)
+        return steps / passed
+
+    operations = count_operations(design, images)
+    run(0.1)
+    return run, operations
+
+
+def count_operations(design, images) -> dict[str, float]:
+    """Floating-point operations of a step in matrix products and in convolutions."""
+    import tensorflow as tf
+
+    size = design.recipe.batch_size
+    shape = (size, *design.image_shape)
+    noise = [tf.TensorSpec((n, design.recipe.latent_dim)) for n in design.noise_counts(size)]
+    step = tf.function(design.train_step, autograph=False)
+    graph = step.get_concrete_function(tf.TensorSpec(shape), *noise).graph
+    totals = {"product": 0.0, "convolution": 0.0}
+    for node in graph.get_operations():
+        shapes = [tensor.shape for tensor in (*node.inputs, *node.outputs)]
+        match node.type:
+            case "MatMul":
+                inner = shapes[0][0] if node.get_attr("transpose_a") else shapes[0][1]
+                totals["product"] += 2 * shapes[2].num_elements() * inner
+            case "Conv2D":
+                totals["convolution"] += convolution(node, shapes[0], shapes[1], shapes[2])
+            case "Conv2DBackpropInput":
+                totals["convolution"] += convolution(node, shapes[3], shapes[1], shapes[2])
+            case "Conv2DBackpropFilter":
+                totals["convolution"] += convolution(node, shapes[0], shapes[3], shapes[2])
+    return totals
+
+
+def convolution(node, large, filters, small) -> float:
+    """Operations of a convolution from `large` to `small` [N, H, W, C], or back.
+
+    What falls on the padding is no work, and a good library does not do it.
+    """
+    stride = node.get_attr("strides")[1]
+    taps = 1
+    for axis in (1, 2):
+        size, kernel, outputs = large[axis], filters[axis - 1], small[axis]
+        padding = max(0, (outputs - 1) * stride + kernel - size) // 2
+        firsts = [output * stride - padding for output in range(outputs)]
+        taps *= sum(min(first + kernel, size) - max(first, 0) for first in firsts)
+    return 2 * small[0] * taps * filters[2] * filters[3]
+
+
+def document_steps(name: str):
+    """The document's own loop, on data as it draws it."""
+    import numpy as np
+    from documents import documents_code
+
+    from gan.data import load_images
+
+    images = load_images(say=lambda line: None).images[:50_000].astype("float32") / 127.5 - 1
+    document = documents_code(name)
+    batches = document.batches(images)
+
+    def run(seconds: float) -> float:
+        started, steps = time.monotonic(), 0
+        while (passed := time.monotonic() - started) < seconds:
+            document.step(*next(batches))
+            steps += 1
+        return steps / passed
+
+    np.random.seed(0)
+    run(0.1)
+    return run
+
+
+def machine_speed():
+    """Floating-point operations a second: the best of a few large products and convolutions."""
+    import tensorflow as tf
+
+    def best(work, operations: float, seconds: float) -> float:
+        work()
+        speeds, started = [], time.monotonic()
+        while time.monotonic() - started < seconds:
+            begun = time.monotonic()
+            work()
+            speeds.append(operations / (time.monotonic() - begun))
+        return max(speeds)
+
+    cases = {}
+    for dtype in ("float32", "bfloat16"):
+        matrix = tf.cast(tf.random.normal((2048, 2048)), dtype)
+        images = tf.cast(tf.random.normal((128, 14, 14, 128)), dtype)
+        filters = tf.cast(tf.random.normal((5, 5, 128, 128)), dtype)
+        product = tf.function(lambda a=matrix: tf.reduce_max(a @ a))
+        convolution = tf.function(
+            lambda x=images, f=filters: tf.reduce_max(tf.nn.conv2d(x, f, 1, "SAME"))
+        )
+        cases[dtype] = {
+            "product": (lambda f=product: f().numpy(), 2 * 2048.0**3),
+            "convolution": (lambda f=convolution: f().numpy(), 2 * 128 * 14 * 14 * 25 * 128.0**2),
+        }
+
+    def run(seconds: float) -> dict:
+        return {
+            dtype: {kind: best(*case, seconds / 4) for kind, case in kinds.items()}
+            for dtype, kinds in cases.items()
+        }
+
+    run(0.1)
+    return run
+
+
+def contend(name: str, who: str) -> None:
+    """Answer each line of stdin, a number of seconds, with what was reached in that time."""
+    load_tensorflow()
+    hello = {}
+    if who == "limit":
+        run = machine_speed()
+    elif who == "document":
+        run = document_steps(name)
+    else:
+        run, hello = our_steps(name, who)
+    print(json.dumps(hello), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(run(float(line))), flush=True)
+
+
+# -- the referee ---------------------------------------------------------------------------------
+
+
+class Contender:
+    """A process that runs when it is told to, and waits otherwise."""
+
+    def __init__(self, name: str, who: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--contend", name, who],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.hello = self.answer()
+
+    def answer(self):
+        if not (line := self.process.stdout.readline()):
+            raise RuntimeError(f"{self.process.args} ended with {self.process.wait()}")
+        return json.loads(line)
+
+    def run(self, seconds: float):
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(name: str, rounds: int, seconds: float) -> dict:
+    """Steps a second of all contenders, and the medians of the ratios."""
+    contenders = {who: Contender(name, who) for who in CONTENDERS}
+    log = [
+        {who: contender.run(seconds) for who, contender in contenders.items()}
+        for _ in range(rounds)
+    ]
+    operations = contenders["float32"].hello
+    for contender in contenders.values():
+        contender.end()
+
+    def share(turn: dict, precision: str) -> float:
+        speed = turn["limit"][precision]
+        least = sum(operations[kind] / speed[kind] for kind in operations)
+        return turn[precision] * least
+
+    result = {"steps_per_second": {}, "times_document": {}, "share_of_limit": {}}
+    for who in ("float32", "bfloat16", "document"):
+        result["steps_per_second"][who] = median(turn[who] for turn in log)
+    for who in ("float32", "bfloat16"):
+        result["times_document"][who] = median(turn[who] / turn["document"] for turn in log)
+        result["share_of_limit"][who] = median(share(turn, who) for turn in log)
+    return result | {"operations": operations, "rounds": log}
+
+
+def table(result: dict) -> str:
+    lines = [
+        "| design | document's code | float32 | times | of the limit | bfloat16 | times |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, figures in result["training"].items():
+        speed, times = figures["steps_per_second"], figures["times_document"]
+        lines.append(
+            f"| `{name}` | {speed['document']:.3g} it/s "
+            f"| {speed['float32']:.3g} it/s | {times['float32']:.2g} "
+            f"| {figures['share_of_limit']['float32']:.0%} "
+            f"| {speed['bfloat16']:.3g} it/s | {times['bfloat16']:.2g} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("designs", nargs="*", choices=[[], *DESIGNS], default=[])
+    parser.add_argument("--rounds", type=positive_int, default=7)
+    parser.add_argument("--seconds", type=positive_float, default=4.0)
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--contend", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.contend:
+        contend(*options.contend)
+        return 0
+    result = json.loads(RESULT.read_text()) if RESULT.exists() else {"training": {}}
+    if not options.table:
+        for name in options.designs or DESIGNS:
+            result["training"][name] = compare(name, options.rounds, options.seconds)
+            print(table({"training": {name: result["training"][name]}}).splitlines()[-1])
+        result |= {
+            "command": "make bench",
+            "date": date.today().isoformat(),
+            "machine": f"{os.cpu_count()} cores, no GPU",
+        }
+        RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    print(table(result))
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)
