@@ -12,11 +12,14 @@ experiments/reference/benchmark.json and prints README's table from it; `--table
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import redirect_stdout
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -30,6 +33,7 @@ from gan.recipe import positive_float, positive_int  # noqa: E402
 
 RESULT = REPOSITORY / "experiments" / "reference" / "benchmark.json"
 CONTENDERS = ("float32", "bfloat16", "document", "limit")
+SAMPLES = 10_000
 
 
 # -- the contenders, each in its own process -----------------------------------------------------
@@ -161,6 +165,36 @@ def machine_speed():
     return run
 
 
+def sampling_speed(name: str):
+    """Images a second: the nets' forward passes alone, and as a file of 10,000 with scores."""
+    from gan import batches
+    from gan.generate import write
+    from gan.sampling import CHUNK, draw_samples
+
+    design = build_design(name)
+    noise = batches.draw_noise(design.recipe, 0, 0, batches.SAMPLE_NOISE, CHUNK)
+
+    def run(seconds: float) -> dict:
+        count = SAMPLES
+        started = time.monotonic()
+        for _ in range(count // CHUNK):
+            images = design.sample(noise)
+            images.numpy()
+        generator = time.monotonic() - started
+        for _ in range(count // CHUNK):
+            design.discriminator(images, training=False).numpy()
+        both = time.monotonic() - started
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+            path = Path(folder) / "samples.npz"
+            write(draw_samples(design, 0, count), count, design.image_shape, None, path, None)
+        file = time.monotonic() - started
+        return {"generator": count / generator, "nets": count / both, "file": count / file}
+
+    run(0)
+    return run
+
+
 def contend(name: str, who: str) -> None:
     """Answer each line of stdin, a number of seconds, with what was reached in that time."""
     load_tensorflow()
@@ -169,6 +203,8 @@ def contend(name: str, who: str) -> None:
         run = machine_speed()
     elif who == "document":
         run = document_steps(name)
+    elif who == "sampling":
+        run = sampling_speed(name)
     else:
         run, hello = our_steps(name, who)
     print(json.dumps(hello), flush=True)
@@ -231,6 +267,64 @@ def compare(name: str, rounds: int, seconds: float) -> dict:
     return result | {"operations": operations, "rounds": log}
 
 
+def whole_run() -> dict:
+    """All of `dense` through its command, beside its steps alone before and after; its memory."""
+    contender = Contender("dense", "float32")
+    alone = [contender.run(10)]
+    with tempfile.TemporaryDirectory() as root:
+        started = time.monotonic()
+        process = start_command("gan.train", "dense", "--root", root)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - started
+    if status:
+        raise RuntimeError("gan.train dense failed")
+    alone.append(contender.run(10))
+    contender.end()
+    steps = build_design("dense").recipe.steps
+    return {
+        "seconds": seconds,
+        "times_steps_alone": seconds * median(alone) / steps,
+        "peak_memory_gb": usage.ru_maxrss / 1e6,
+    }
+
+
+def sampling(rounds: int) -> dict:
+    """Of each design the file of 10,000 images beside the forward passes it needs."""
+    result = {}
+    for name in DESIGNS:
+        contender = Contender(name, "sampling")
+        turns = [contender.run(0) for _ in range(max(1, rounds // 2))]
+        contender.end()
+        result[name] = {key: median(turn[key] for turn in turns) for key in turns[0]}
+        result[name]["share_of_nets"] = median(turn["file"] / turn["nets"] for turn in turns)
+    return result
+
+
+def start_up(rounds: int) -> dict:
+    """From command to PNG, beside `import tensorflow`."""
+    with tempfile.TemporaryDirectory() as root:
+        start_command("gan.train", "dense", "--steps", "1", "--root", root).wait()
+        turns = []
+        for _ in range(rounds):
+            times = []
+            for words in (("-c", "import tensorflow"), ("-m", "gan.generate", "--root", root)):
+                started = time.monotonic()
+                quiet = subprocess.DEVNULL
+                subprocess.run([sys.executable, *words], check=True, stdout=quiet, stderr=quiet)
+                times.append(time.monotonic() - started)
+            turns.append(times)
+    return {
+        "import_tensorflow_seconds": median(turn[0] for turn in turns),
+        "generate_seconds": median(turn[1] for turn in turns),
+        "beyond_2_seconds_times_import": median((turn[1] - 2) / turn[0] for turn in turns),
+    }
+
+
+def start_command(module: str, *arguments: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+
+
 def table(result: dict) -> str:
     lines = [
         "| design | document's code | float32 | times | of the limit | bfloat16 | times |",
@@ -244,6 +338,21 @@ def table(result: dict) -> str:
             f"| {figures['share_of_limit']['float32']:.0%} "
             f"| {speed['bfloat16']:.3g} it/s | {times['bfloat16']:.2g} |"
         )
+    if "start_up" in result:
+        sampling, whole, start = result["sampling"], result["whole_run"], result["start_up"]
+        lines += ["", "| what | measured |", "|---|---|"]
+        lines += [
+            f"| `make train-dense`, whole | {whole['seconds']:.0f} s, "
+            f"{whole['times_steps_alone']:.2f} times its steps alone; "
+            f"{whole['peak_memory_gb']:.2f} GB at most |",
+            f"| `python -m gan.generate`, from command to PNG | {start['generate_seconds']:.1f} s; "
+            f"`import tensorflow` alone takes {start['import_tensorflow_seconds']:.1f} s |",
+        ]
+        lines += [
+            f"| a file of 10,000 images of `{name}` | {figures['file']:,.0f} images/s, "
+            f"{figures['share_of_nets']:.0%} of the nets' forward passes alone |"
+            for name, figures in sampling.items()
+        ]
     return "\n".join(lines)
 
 
@@ -252,7 +361,8 @@ def main() -> int:
     parser.add_argument("designs", nargs="*", choices=[[], *DESIGNS], default=[])
     parser.add_argument("--rounds", type=positive_int, default=7)
     parser.add_argument("--seconds", type=positive_float, default=4.0)
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--table", action="store_true", help="print what was measured last")
+    parser.add_argument("--others", action="store_true", help="all but the training speed")
     parser.add_argument("--contend", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contend:
@@ -260,9 +370,14 @@ def main() -> int:
         return 0
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {"training": {}}
     if not options.table:
-        for name in options.designs or DESIGNS:
-            result["training"][name] = compare(name, options.rounds, options.seconds)
-            print(table({"training": {name: result["training"][name]}}).splitlines()[-1])
+        if not options.others:
+            for name in options.designs or DESIGNS:
+                result["training"][name] = compare(name, options.rounds, options.seconds)
+                print(table({"training": {name: result["training"][name]}}).splitlines()[-1])
+        if not options.designs:
+            result["start_up"] = start_up(options.rounds)
+            result["sampling"] = sampling(options.rounds)
+            result["whole_run"] = whole_run()
         result |= {
             "command": "make bench",
             "date": date.today().isoformat(),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from gan.command import (
@@ -21,7 +24,7 @@ from gan.recipe import positive_int
 from gan.runs import Run, find_runs
 
 LARGEST_PICTURE = 40_000  # images in one PNG: 200 x 200
-LARGEST_COUNT = 1_000_000  # images kept in memory: 0.8 GB of 28x28
+LARGEST_COUNT = 1_000_000  # images: 0.8 GB of 28x28, which --nice keeps in memory
 CANDIDATES = 20  # for each image kept: document 001's number
 ENLARGED_UP_TO = 1_000  # images; larger pictures need no zoom to be seen
 
@@ -69,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     load_tensorflow()
     from gan.loop import all_variables
-    from gan.sampling import collect, draw_best, draw_samples
+    from gan.sampling import draw_best, draw_samples
 
     shape = tuple(config["data"]["images"][1:])
     design = build_design(config["design"], shape, **config["recipe"])
@@ -77,14 +80,13 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"run {run.name!r}: {config['design']}, {steps:,} steps; seed {options.seed}")
     if options.nice:
         candidates = options.count * (options.candidates or CANDIDATES)
-        samples, everything = draw_best(design, options.seed, options.count, candidates)
+        best, everything = draw_best(design, options.seed, options.count, candidates)
         print(f"D's score of all {candidates:,}: {everything}")
+        chunks = [best]
     else:
-        samples = collect(draw_samples(design, options.seed, options.count))
-    print(f"D's score of the {options.count:,} kept: {samples.summary()}")
-
+        chunks = draw_samples(design, options.seed, options.count)
     try:
-        write(samples, picture, options.npz, options.separate)
+        write(chunks, options.count, shape, picture, options.npz, options.separate)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be written: {error.strerror}") from None
     return 0
@@ -138,25 +140,64 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"{folder} cannot be made or is no folder: {error.strerror}") from None
 
 
-def write(samples, picture: Path | None, archive: Path | None, separate: Path | None) -> None:
-    """Write samples, in their order, as what is asked for, and say where."""
+def write(
+    chunks: Iterable,
+    count: int,
+    shape: tuple,
+    picture: Path | None,
+    archive: Path | None,
+    separate: Path | None,
+) -> None:
+    """Write `count` samples of `shape`, a chunk at a time, as what is asked for, and say where."""
     import numpy as np
 
     from gan.grid import ZOOM, save_grid
+    from gan.sampling import summary
 
-    images, scores = samples
+    images, scores, digits = [], [], len(str(count - 1))
+    with archive_of(archive, count, shape) if archive else nullcontext() as append:
+        for chunk in chunks:
+            if archive:
+                append(chunk)
+            if separate:
+                for index, image in enumerate(chunk.images, sum(map(len, scores))):
+                    save_grid(separate / f"{index:0{digits}d}.png", image[np.newaxis], zoom=1)
+            if picture:  # the one output that takes all images at once
+                images.append(chunk.images)
+            scores.append(chunk.scores)
     if picture:
-        save_grid(picture, images, ZOOM if len(images) <= ENLARGED_UP_TO else 1)
-        print(f"{shown_path(picture)}: {len(images):,} images")
+        save_grid(picture, np.concatenate(images), ZOOM if count <= ENLARGED_UP_TO else 1)
+    print(f"D's score of the {count:,} kept: {summary(np.concatenate(scores))}")
+    if picture:
+        print(f"{shown_path(picture)}: {count:,} images")
     if archive:
-        with replacing(archive) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, images=images, scores=scores)
-        print(f"{shown_path(archive)}: images {images.shape}, scores {scores.shape}")
+        print(f"{shown_path(archive)}: images {(count, *shape)}, scores {(count,)}")
     if separate:
-        digits = len(str(len(images) - 1))
-        for index in range(len(images)):
-            save_grid(separate / f"{index:0{digits}d}.png", images[index : index + 1], zoom=1)
-        print(f"{shown_path(separate)}/: {len(images):,} pictures")
+        print(f"{shown_path(separate)}/: {count:,} pictures")
+
+
+@contextmanager
+def archive_of(path: Path, count: int, shape: tuple) -> Iterator[Callable]:
+    """Yield a function that appends a chunk to the .npz at `path`: uint8 images, float32 scores.
+
+    Not compressed: that would take longer than to draw them. Equal samples give equal bytes.
+    """
+    import numpy as np
+    from numpy.lib import format as npy
+
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+    scores = []
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as npz:
+        with npz.open(zipfile.ZipInfo("images.npy"), "w", force_zip64=True) as array:
+            npy.write_array_header_1_0(array, header)
+
+            def append(chunk) -> None:
+                array.write(chunk.images.tobytes())
+                scores.append(chunk.scores)
+
+            yield append
+        with npz.open(zipfile.ZipInfo("scores.npy"), "w") as array:
+            npy.write_array(array, np.concatenate(scores))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ class Samples(NamedTuple):
     images: np.ndarray
     scores: np.ndarray
 
-    def summary(self) -> str:
-        """The range and the mean of the scores."""
-        return f"{self.scores.min():.3f} to {self.scores.max():.3f}, mean {self.scores.mean():.3f}"
+
+def summary(scores: np.ndarray) -> str:
+    """The range and the mean of scores."""
+    return f"{scores.min():.3f} to {scores.max():.3f}, mean {scores.mean():.3f}"
 
 
 def draw_samples(design, seed: int, count: int) -> Iterator[Samples]:

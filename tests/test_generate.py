@@ -105,6 +105,26 @@ def test_nice_keeps_the_best_candidates_best_first(root, tmp_path, first, capsys
     np.testing.assert_array_equal(default, twenty)
 
 
+def test_a_file_of_images_is_written_as_they_come(tmp_path):
+    shape, chunks = (28, 28, 1), 60
+    images = np.arange(1000 * 784, dtype=np.uint8).reshape(1000, *shape)
+
+    def draw():
+        for n in range(chunks):
+            yield sampling.Samples(images + n, np.full(1000, n, np.float32))
+
+    tracemalloc.start()
+    for name in ("a", "b"):
+        generate.write(draw(), 1000 * chunks, shape, None, tmp_path / f"{name}.npz", None)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * images.nbytes  # of 60
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz") as archive:
+        np.testing.assert_array_equal(archive["images"][-1], images[-1] + chunks - 1)
+        np.testing.assert_array_equal(archive["scores"], np.arange(chunks).repeat(1000))
+
+
 def test_ranking_takes_a_fixed_amount_of_memory(monkeypatch):
     """A million candidates: none but the best and one chunk are held at a time."""
 
