@@ -33,7 +33,7 @@ generate: .venv/installed  ## draw new images with the run trained last
 digits-check: .venv/installed  ## measure how like MNIST the built-in digits are (needs GAN_DATA)
 	@.venv/bin/python experiments/drawn_digits.py
 
-bench: .venv/experiments  ## measure the speed beside the documents' own code (25 minutes)
+bench: .venv/experiments  ## measure the speed beside the documents' own code (20 minutes)
 	@.venv/bin/python experiments/benchmark.py $(ARGS)
 
 parity: .venv/experiments  ## train beside the documents' own code and compare (3 minutes)
