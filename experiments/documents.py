@@ -19,7 +19,18 @@ import numpy as np
 LATENT_DIM = 100
 
 
-class KerasDense:
+class Keras2:
+    """What the documents on Keras 2 share."""
+
+    def set_weights(self, generator: list, discriminator: list) -> None:
+        self.generator.set_weights(generator)
+        self.discriminator.set_weights(discriminator)
+
+    def sample(self, noise) -> np.ndarray:
+        return self.generator.predict(noise, verbose=0)
+
+
+class KerasDense(Keras2):
     """Documents 003 (`adam`, shared by both models) and 000, on Keras 2."""
 
     batch_size = 32
@@ -54,10 +65,6 @@ class KerasDense:
         self.combined = tf_keras.Model(noise, self.discriminator(self.generator(noise)))
         self.combined.compile(optimizer(), "binary_crossentropy")
 
-    def set_weights(self, generator: list, discriminator: list) -> None:
-        self.generator.set_weights(generator)
-        self.discriminator.set_weights(discriminator)
-
     def step(self, real_images, d_noise, g_noise) -> tuple[float, float]:
         count = len(real_images)
         fake_images = self.generator.predict(d_noise, verbose=0)
@@ -66,9 +73,6 @@ class KerasDense:
         g_loss = self.combined.train_on_batch(g_noise, np.ones((count, 1)))
         return (real_loss + fake_loss) / 2, g_loss
 
-    def sample(self, noise) -> np.ndarray:
-        return self.generator.predict(noise, verbose=0)
-
     def batches(self, images: np.ndarray) -> Iterator[tuple]:
         while True:
             indices = np.random.randint(0, len(images), self.batch_size)
@@ -76,7 +80,7 @@ class KerasDense:
             yield images[indices], *noise
 
 
-class KerasDOnG:
+class KerasDOnG(Keras2):
     """Document 001, on Keras 2."""
 
     batch_size = 128
@@ -120,10 +124,6 @@ class KerasDOnG:
         self.discriminator.trainable = True
         self.discriminator.compile(optimizer(), "binary_crossentropy")
 
-    def set_weights(self, generator: list, discriminator: list) -> None:
-        self.generator.set_weights(generator)
-        self.discriminator.set_weights(discriminator)
-
     def step(self, real_images, d_noise, g_noise) -> tuple[float, float]:
         count = len(real_images)
         fake_images = self.generator.predict(d_noise, verbose=0)
@@ -134,9 +134,6 @@ class KerasDOnG:
         g_loss = self.d_on_g.train_on_batch(g_noise, np.ones(count))
         self.discriminator.trainable = True
         return d_loss, g_loss
-
-    def sample(self, noise) -> np.ndarray:
-        return self.generator.predict(noise, verbose=0)
 
     def batches(self, images: np.ndarray) -> Iterator[tuple]:
         while True:

@@ -16,6 +16,8 @@ What is distinctive, and kept:
 Deviations, each on purpose:
 
 - Restoring the last checkpoint is what the same command does when it is given again.
+- D's tape begins where the fakes are ready: it needs no record of G, and gradients are the same.
+- G's last tanh is a layer of its own, so that it can be float32 when the rest is bfloat16.
 - The animation has at most 50 frames. A last grid, `final.png`, is drawn at the end.
 - An epoch's shuffle is of all images, from (seed, epoch), as the document's buffer of 60,000 is.
 
