@@ -6,11 +6,11 @@
 RUN := .venv/bin/python -m
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate digits-check bench parity two-workers test test-devices test-faults lint format
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory digits-check bench growth parity two-workers test test-devices test-faults lint format
 
 help:
 	@echo "targets:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 train-dense: .venv/installed  ## train the dense GAN of document 003
 	@$(call TRAIN,dense)
@@ -30,13 +30,37 @@ train-dcgan: .venv/installed  ## train the DCGAN of document 004
 generate: .venv/installed  ## draw new images with the run trained last
 	@$(RUN) gan.generate $(ARGS)
 
+evaluate: .venv/installed  ## measure the run trained last against real MNIST
+	@$(RUN) gan.evaluate $(ARGS)
+
+reproduce-%: .venv/installed  ## train a design at full length, every seed, and measure it (hours)
+	@.venv/bin/python experiments/reproduce.py $* $(ARGS)
+
+report: .venv/installed  ## put the stored figures into the pages and print them
+	@.venv/bin/python experiments/report.py
+
+classifier: .venv/installed  ## train the classifier that evaluate sees with (10 minutes)
+	@.venv/bin/python experiments/classifier.py
+
+ranked: .venv/installed  ## measure what --nice costs in diversity (15 minutes)
+	@.venv/bin/python experiments/ranked_sampling.py $(ARGS)
+
+next-steps: .venv/installed  ## try other latent sizes, lengths and data on dense (30 minutes)
+	@.venv/bin/python experiments/next_steps.py $(ARGS)
+
+theory: .venv/installed  ## hold a trained discriminator against the best there is (1 minute)
+	@.venv/bin/python experiments/optimal_discriminator.py
+
 digits-check: .venv/installed  ## measure how like MNIST the built-in digits are (needs GAN_DATA)
 	@.venv/bin/python experiments/drawn_digits.py
 
 bench: .venv/experiments  ## measure the speed beside the documents' own code (20 minutes)
 	@.venv/bin/python experiments/benchmark.py $(ARGS)
 
-parity: .venv/experiments  ## train beside the documents' own code and compare (3 minutes)
+growth: .venv/installed  ## measure what larger batches, images and files cost (15 minutes)
+	@.venv/bin/python experiments/growth.py $(ARGS)
+
+parity: .venv/experiments  ## train beside the documents' own code and compare (5 minutes)
 	@.venv/bin/python experiments/parity.py
 
 two-workers: .venv/installed  ## train dcgan on two processes of this machine

@@ -20,33 +20,33 @@ import sys
 import tempfile
 import time
 from contextlib import redirect_stdout
-from datetime import date
 from pathlib import Path
 from statistics import median
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
+from results import FIGURES, REPOSITORY, store
 
-from gan.command import load_tensorflow, run_command  # noqa: E402
-from gan.designs import DESIGNS, build_design, find_recipe  # noqa: E402
-from gan.recipe import positive_float, positive_int  # noqa: E402
+from gan.command import load_tensorflow, run_command
+from gan.designs import DESIGNS, build_design, find_recipe
+from gan.recipe import positive_float, positive_int
 
-RESULT = REPOSITORY / "experiments" / "reference" / "benchmark.json"
+RESULT = FIGURES / "benchmark.json"
 CONTENDERS = ("float32", "bfloat16", "document", "limit")
 SAMPLES = 10_000
+PARTS = ("training", "start_up", "sampling", "whole_run")
 
 
 # -- the contenders, each in its own process -----------------------------------------------------
 
 
-def our_steps(name: str, precision: str):
-    """Our training loop; also the floating-point operations of a step."""
+def our_steps(name: str, images=None, **settings):
+    """Our training loop on `images`, MNIST's if None; also the design."""
     from gan.batches import Schedule
     from gan.data import load_images
     from gan.loop import STEPS_PER_CALL, compile_steps
 
-    images = load_images(say=lambda line: None).images
-    design = build_design(name, precision=precision)
+    if images is None:
+        images = load_images(say=lambda line: None).images
+    design = build_design(name, images.shape[1:], **settings)
     schedule = Schedule(design.recipe, len(images), seed=0)
     run_steps = compile_steps(design, images, schedule)
     count = 1
@@ -60,12 +60,11 @@ def our_steps(name: str, precision: str):
             count = min(max(1, int(rate / 4)), STEPS_PER_CALL)
         return steps / passed
 
-    operations = count_operations(design, images)
     run(0.1)
-    return run, operations
+    return run, design
 
 
-def count_operations(design, images) -> dict[str, float]:
+def count_operations(design) -> dict[str, float]:
     """Floating-point operations of a step in matrix products and in convolutions."""
     import tensorflow as tf
 
@@ -206,7 +205,8 @@ def contend(name: str, who: str) -> None:
     elif who == "sampling":
         run = sampling_speed(name)
     else:
-        run, hello = our_steps(name, who)
+        run, design = our_steps(name, precision=who)
+        hello = count_operations(design)
     print(json.dumps(hello), flush=True)
     for line in sys.stdin:
         print(json.dumps(run(float(line))), flush=True)
@@ -380,12 +380,7 @@ def main() -> int:
             result["start_up"] = start_up(options.rounds)
             result["sampling"] = sampling(options.rounds)
             result["whole_run"] = whole_run()
-        result |= {
-            "command": "make bench",
-            "date": date.today().isoformat(),
-            "machine": f"{os.cpu_count()} cores, no GPU",
-        }
-        RESULT.write_text(json.dumps(result, indent=2) + "\n")
+        result = store(RESULT, "make bench", {key: result[key] for key in PARTS if key in result})
     print(table(result))
     return 0
 

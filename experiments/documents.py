@@ -7,7 +7,7 @@ the documents have them; drawing, printing and plotting are left out.
 Each class has `set_weights(generator, discriminator)`, lists of arrays in the order of Keras'
 layers; `step(real_images, *noise) -> (d_loss, g_loss)`; `sample(noise) -> images`; and
 `batches(images)`, which yields the arguments of one step after another as the document draws them.
-Images are float32 [N, 28, 28, 1] in [-1, 1].
+Images are [N, 28, 28, 1] in [-1, 1], of Keras' `floatx`, which they share with us.
 """
 
 from __future__ import annotations
@@ -180,7 +180,8 @@ class TorchMLP:
     def step(self, real_images, d_noise, g_noise) -> tuple[float, float]:
         torch = self.torch
         real_images, d_noise, g_noise = (
-            torch.as_tensor(array, dtype=torch.float32) for array in (real_images, d_noise, g_noise)
+            torch.as_tensor(array, dtype=torch.get_default_dtype())
+            for array in (real_images, d_noise, g_noise)
         )
         real_images = real_images.reshape(len(real_images), -1)
         valid, fake = torch.ones(len(real_images), 1), torch.zeros(len(real_images), 1)
@@ -199,7 +200,7 @@ class TorchMLP:
 
     def sample(self, noise) -> np.ndarray:
         with self.torch.no_grad():
-            images = self.generator(self.torch.as_tensor(noise, dtype=self.torch.float32))
+            images = self.generator(self.torch.as_tensor(noise))
         return images.numpy().reshape(-1, 28, 28, 1)
 
     def batches(self, images: np.ndarray) -> Iterator[tuple]:
@@ -283,12 +284,12 @@ class TapeDCGAN:
                 arrays = arrays[count:]
 
     def step(self, real_images, noise) -> tuple[float, float]:
-        real_images, noise = (self.tf.cast(array, "float32") for array in (real_images, noise))
+        real_images, noise = (self.tf.convert_to_tensor(array) for array in (real_images, noise))
         d_loss, g_loss = self.train_step(real_images, noise)
         return float(d_loss), float(g_loss)
 
     def sample(self, noise) -> np.ndarray:
-        return self.generator(self.tf.cast(noise, "float32"), training=False).numpy()
+        return self.generator(noise, training=False).numpy()
 
     def batches(self, images: np.ndarray) -> Iterator[tuple]:
         dataset = self.tf.data.Dataset.from_tensor_slices(images)

@@ -7,11 +7,9 @@ experiments/reference/drawn_digits.json. A few minutes on 2 cores.
 
 import json
 import os
-import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from results import FIGURES, store
 
 from gan.command import load_tensorflow, run_command
 from gan.digits import draw_digits
@@ -70,11 +68,8 @@ def main() -> int:
         "trained_on_mnist_reads_drawn": shares_right(real_model, *draw_digits(10_000, seed=2)),
         "trained_on_drawn_reads_mnist_test": shares_right(drawn_model, *test),
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    path = Path(__file__).parent / "reference" / "drawn_digits.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text + "\n")
+    result = store(FIGURES / "drawn_digits.json", "make digits-check", result)
+    print(json.dumps(result, indent=2))
     return 0
 
 

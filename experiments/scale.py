@@ -10,22 +10,17 @@ experiments/reference/scale.json and prints the tables of experiments/scale.md f
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from datetime import date
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
+from results import FIGURES, store
 
-from gan.command import load_tensorflow  # noqa: E402
-from gan.designs import DESIGNS, build_design  # noqa: E402
+from gan.command import load_tensorflow
+from gan.designs import DESIGNS, build_design
 
-RESULT = REPOSITORY / "experiments" / "reference" / "scale.json"
+RESULT = FIGURES / "scale.json"
 DEVICES = (1, 2, 4)
 SECONDS = 8.0  # of measured steps in each case
 BYTES_PER_SECOND = {"1 Gbit/s": 1.25e8, "10 Gbit/s": 1.25e9, "100 Gbit/s": 1.25e10}
@@ -107,12 +102,7 @@ def measure_all() -> dict:
             answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             results.setdefault(name, {})[str(devices)] = json.loads(answer.splitlines()[-1])
             print(name, devices, results[name][str(devices)], flush=True)
-    return {
-        "command": "python experiments/scale.py",
-        "date": date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, no GPU",
-        "designs": results,
-    }
+    return {"designs": results}
 
 
 def tables(result: dict) -> str:
@@ -154,5 +144,5 @@ if __name__ == "__main__":
         print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
     else:
         if sys.argv[1:] != ["--tables"]:
-            RESULT.write_text(json.dumps(measure_all(), indent=2) + "\n")
+            store(RESULT, "python experiments/scale.py", measure_all())
         print(tables(json.loads(RESULT.read_text())))

@@ -106,6 +106,7 @@ class DOnG:
     """Generator, discriminator, the two stacked, and their training step: document 001."""
 
     metrics = ("d_loss", "g_loss")
+    d_loss_terms = 1
     compile_with_xla = False  # on a CPU, XLA halves the speed of convolutions
 
     def __init__(

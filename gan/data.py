@@ -108,6 +108,42 @@ def load_images(
     return describe(images, str(path.resolve()), path.name)._replace(resized_to=image_size)
 
 
+class Mnist(NamedTuple):
+    """All of MNIST: uint8 images [60000 and 10000, 28, 28, 1] and labels [N] in 0..9."""
+
+    train: np.ndarray
+    test: np.ndarray
+    train_labels: np.ndarray
+    test_labels: np.ndarray
+
+
+def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnist:
+    """Load both parts of MNIST: from GAN_DATA's file, the cache or the network, or from a path.
+
+    Raises UserError when it is not to be had, with what to do.
+    """
+    if source == "auto":
+        source = os.environ.get("GAN_DATA") or "auto"
+    if source in ("auto", "mnist"):
+        try:
+            source = fetch(*MNIST, say)
+        except Unreachable as error:
+            raise UserError(
+                f"this takes the real MNIST, and {error}; "
+                "put mnist.npz somewhere and set GAN_DATA to its path"
+            ) from None
+    path = Path(source)
+    try:
+        images = [read_npz(path, array)[..., np.newaxis] for array in ("x_train", "x_test")]
+        with np.load(path, allow_pickle=False) as archive:
+            labels = [archive[array] for array in ("y_train", "y_test")]
+    except (OSError, KeyError) as error:
+        raise UserError(f"{path} cannot be read as MNIST: {error}") from None
+    if any(part.shape[1:] != (28, 28, 1) for part in images):
+        raise UserError(f"{path} is not MNIST: its images are {images[0].shape[1:3]}, not 28x28")
+    return Mnist(*images, *labels)
+
+
 def describe(images: np.ndarray, source: str, name: str) -> Dataset:
     """The data set of `images` [N, H, W] or [N, H, W, C] with its digest."""
     if len(images) == 0:
@@ -147,7 +183,7 @@ def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, AttributeError):
         raise UserError(f"{path} is no .npz file, or a damaged one") from None
     except KeyError:
-        raise UserError(f"{path} has no array {array!r}; Keras' mnist.npz has") from None
+        raise UserError(f"{path} has no array {array!r}") from None
     except UserError:
         raise
     except RuntimeError:

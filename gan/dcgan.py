@@ -109,6 +109,7 @@ class ConvolutionalGAN:
     """Generator, discriminator and their training step: document 004."""
 
     metrics = ("d_loss", "g_loss")
+    d_loss_terms = 2  # d_loss is the sum of its two halves, not their mean
     grid_count = 16
     compile_with_xla = False  # on a CPU, XLA halves the speed of convolutions
 

@@ -79,6 +79,7 @@ class GAN:
     """
 
     metrics = ("d_loss", "d_accuracy", "g_loss")
+    d_loss_terms = 1
     grid_count = 25
     compile_with_xla = True  # small matrices: XLA doubles the speed on a CPU
 

@@ -11,17 +11,15 @@ from pathlib import Path
 from gan.command import (
     a_path,
     checked,
-    command_line,
     load_tensorflow,
     make_parser,
     run_command,
     shown_path,
 )
-from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
 from gan.files import replacing
 from gan.recipe import positive_int
-from gan.runs import Run, find_runs
+from gan.trained import add_choice, choose_trained, load
 
 LARGEST_PICTURE = 40_000  # images in one PNG: 200 x 200
 LARGEST_COUNT = 1_000_000  # images: 0.8 GB of 28x28, which --nice keeps in memory
@@ -34,7 +32,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "generate",
         "Draw new images with a trained run, as one PNG unless another output is asked for.",
     )
-    parser.add_argument("--design", choices=DESIGNS, help="the newest run of this design")
+    add_choice(parser)
     number = checked(positive_int)
     parser.add_argument("--count", metavar="N", type=number, default=100, help="images (100)")
     parser.add_argument(
@@ -60,10 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Write what the command line asks for; 0, or UserError."""
     options = parse(arguments)
     check(options)
-    run = choose_run(options)
-    config = run.config()
+    trained = choose_trained(options)
+    config = trained.config()
     only_default = not (options.out or options.npz or options.separate)
-    picture = run.grid("generated") if only_default else options.out
+    picture = trained.grid("generated") if only_default else options.out
     check_count(options.count, picture is not None)
     for folder in (path.parent for path in (picture, options.npz) if path):
         make_folder(folder)
@@ -71,13 +69,10 @@ def main(arguments: list[str] | None = None) -> int:
         make_folder(options.separate)
 
     load_tensorflow()
-    from gan.loop import all_variables
     from gan.sampling import draw_best, draw_samples
 
-    shape = tuple(config["data"]["images"][1:])
-    design = build_design(config["design"], shape, **config["recipe"])
-    steps = run.resume(all_variables(design), config)
-    print(f"run {run.name!r}: {config['design']}, {steps:,} steps; seed {options.seed}")
+    design, steps = load(trained)
+    print(f"{trained.title}: {config['design']}, {steps:,} steps; seed {options.seed}")
     if options.nice:
         candidates = options.count * (options.candidates or CANDIDATES)
         best, everything = draw_best(design, options.seed, options.count, candidates)
@@ -86,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         chunks = draw_samples(design, options.seed, options.count)
     try:
-        write(chunks, options.count, shape, picture, options.npz, options.separate)
+        write(chunks, options.count, design.image_shape, picture, options.npz, options.separate)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be written: {error.strerror}") from None
     return 0
@@ -96,8 +91,6 @@ def check(options: argparse.Namespace) -> None:
     """Raise UserError for options that do not go together."""
     if options.candidates and not options.nice:
         raise UserError("--candidates goes with --nice")
-    if options.name and options.design:
-        raise UserError("give --name or --design, not both")
     for option, ending in (("out", ".png"), ("npz", ".npz")):
         path = getattr(options, option)
         if path and path.suffix.lower() != ending:
@@ -110,26 +103,6 @@ def check_count(count: int, as_picture: bool) -> None:
     if count > largest:
         hint = "; --npz or --separate take more" if as_picture else ""
         raise UserError(f"--count can be at most {largest:,}{hint}")
-
-
-def choose_run(options: argparse.Namespace) -> Run:
-    """The run that is named, or the one trained last. Raises UserError when there is none."""
-    runs = find_runs(options.root)
-    train = command_line("train", options.design or "dense")
-    if options.name:
-        named = Run(options.name, options.root)
-        if named.name in (run.name for run in runs):
-            return named
-        missing = f"trained run {options.name!r}"
-    else:
-        runs = [run for run in runs if options.design in (None, run.config()["design"])]
-        if runs:
-            return runs[-1]
-        missing = f"trained run of {options.design}" if options.design else "trained run"
-    folder = shown_path(options.root / "experiments")
-    raise UserError(
-        f"no {missing} in {folder} (one has its first checkpoint after a minute); {train}"
-    )
 
 
 def make_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ import platform
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import keras
@@ -20,11 +21,13 @@ import tensorflow as tf
 
 from gan import batches
 from gan.batches import Schedule
+from gan.curves import draw_curves
 from gan.data import Dataset, load_images
 from gan.distribute import Workers, worker_losses
 from gan.endings import check_finite, stop_signals, what_is_left
 from gan.errors import UserError
 from gan.grid import save_gif, save_grid
+from gan.page import write_page
 from gan.progress import Report, say
 from gan.recipe import Recipe
 from gan.replicas import my_slice
@@ -45,6 +48,7 @@ class Design(Protocol):
     d_optimizer: keras.optimizers.Optimizer
     g_optimizer: keras.optimizers.Optimizer
     metrics: tuple[str, ...]  # the keys of what train_step returns
+    d_loss_terms: int  # 2 where d_loss is the sum of its halves, 1 where it is their mean
     grid_count: int  # images in its document's grid
     compile_with_xla: bool
 
@@ -200,6 +204,7 @@ def train(
             if done > saved and (at_end or overdue or kept):
                 if workers.is_chief:
                     with what_is_left(done, saved):
+                        publish(design, run, done, schedule)
                         run.checkpoints.save(done, variables, config, run.metrics, kept_every)
                 saved, last_checkpoint = done, time.monotonic()
             if at_end:
@@ -245,16 +250,23 @@ def check_slices(schedule: Schedule, replicas: int) -> None:
 
 def draw_grids(design: Design, run: Run, noise: tf.Tensor, done: int, schedule: Schedule) -> None:
     """Draw what is due after `done` steps: the document's grid; at the end the last, and a GIF."""
-
-    def name(step: int) -> str | None:
-        return design.grid_name(step, schedule.steps_per_epoch)
-
-    if name(done - 1):
-        save_grid(run.grid(name(done - 1)), design.sample(noise))
+    if name := design.grid_name(done - 1, schedule.steps_per_epoch):
+        save_grid(run.grid(name), design.sample(noise))
     if done == schedule.total_steps:
         save_grid(run.grid("final"), design.sample(noise))
-        grids = [run.grid(name(step)) for step in range(done) if name(step)]
-        save_gif(run.images / "training.gif", grids)
+        save_gif(run.images / "training.gif", grids_until(design, run, done, schedule))
+
+
+def grids_until(design: Design, run: Run, done: int, schedule: Schedule) -> list[Path]:
+    """The document's grids of the first `done` steps, in order."""
+    names = (design.grid_name(step, schedule.steps_per_epoch) for step in range(done))
+    return [run.grid(name) for name in names if name]
+
+
+def publish(design: Design, run: Run, done: int, schedule: Schedule) -> None:
+    """Draw what shows how far the run is: its losses, and the page to look through it."""
+    draw_curves(run.metrics, run.grid("curves"), design.d_loss_terms)
+    write_page(run, grids_until(design, run, done, schedule), done, schedule.total_steps)
 
 
 def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:

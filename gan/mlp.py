@@ -129,6 +129,7 @@ class MLPGAN:
     """Generator, discriminator and their training step: document 002."""
 
     metrics = ("d_loss", "g_loss")
+    d_loss_terms = 2  # d_loss is the sum of its two halves, not their mean
     grid_count = 25
     compile_with_xla = True  # small matrices: XLA doubles the speed on a CPU
 

@@ -1,10 +1,11 @@
 """A run's folders: what it was started with, how far it came, what it wrote.
 
-experiments/<run>/lock           held by the process that trains the run
-experiments/<run>/config.json    design, recipe, seed, data, versions
-experiments/<run>/metrics.csv    one row a step, in order, each once
-experiments/<run>/checkpoints/   the newest 3, and those the document keeps
-images/<run>/                    the grids, and at the end training.gif
+experiments/<run>/lock             held by the process that trains the run
+experiments/<run>/config.json      design, recipe, seed, data, versions
+experiments/<run>/metrics.csv      one row a step, in order, each once
+experiments/<run>/checkpoints/     the newest 3, and those the document keeps
+experiments/<run>/evaluation.json  what gan.evaluate found of it
+images/<run>/                      the grids, curves.png, and at the end training.gif
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Run:
         self.images = self.root / "images" / name
         self.checkpoints = Checkpoints(self.folder / "checkpoints")
         self.metrics = self.folder / "metrics.csv"
+        self.results = self.folder / "evaluation.json"
+        self.title = f"run {name!r}"
 
     # -- what it was started with ----------------------------------------------------------
 
@@ -135,7 +138,7 @@ class Run:
         `metrics` are the columns of its log. `fresh` clears what an earlier run left.
         """
         if fresh:
-            for path in (self.checkpoints.folder, self.metrics, self.images):
+            for path in (self.checkpoints.folder, self.metrics, self.results, self.images):
                 remove(path)
         self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
         self.images.mkdir(parents=True, exist_ok=True)

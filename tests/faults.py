@@ -64,7 +64,8 @@ def written(root: Path, name: str = "run") -> dict[str, bytes]:
     newest = max((run / "checkpoints").glob("step-*"))
     record = json.loads((newest / "checkpoint.json").read_text())
     files = [run / "metrics.csv", *(root / "images" / name).iterdir()]
-    contents = {path.name: path.read_bytes() for path in files}
+    # The page names the folder that the run lies in.
+    contents = {path.name: path.read_bytes() for path in files if path.suffix != ".html"}
     return contents | {"variables": record["variables"], "step": record["step"]}
 
 
@@ -147,7 +148,10 @@ def check_complete(root: Path) -> None:
             json.loads((checkpoint / "checkpoint.json").read_text())  # its last file
         if (run / "config.json").exists():
             json.loads((run / "config.json").read_text())
-        for picture in root.glob("images/run/[!.]*"):
+        for page in root.glob("images/run/index.html"):
+            if not page.read_text().endswith("</html>\n"):
+                raise ValueError(page)
+        for picture in root.glob("images/run/[!.]*.[pg][ni][gf]"):
             with Image.open(picture) as image:
                 image.load()
     except (OSError, ValueError) as error:
@@ -357,17 +361,30 @@ def bad_inputs(place: Place) -> dict[str, list]:
         "--candidates": (*NO_NUMBERS, "5"),  # 5 goes with --nice only
         "--seed": ("", "x", "-1"),
         "--name": (*NO_NAMES, "nosuch"),
-        "--design": ("", "x", "mlp"),
+        "--design": ("", "x"),
         "--out": ("", "x.jpg", "x", f"{place.data}/x.png"),
         "--npz": ("", "x.png", f"{place.data}/x.npz"),
         "--separate": ("", place.data),
-        "--root": ("", place.data, place.folder),
+        "--root": ("", place.data),
     }
     for option, values in of_generate.items():
         for value in values:
             cases[f"generate {option}={value}"] = ["generate", f"{option}={value}"]
     cases["generate both"] = ["generate", "--name=run", "--design=dense-sgd"]
     cases["generate a word"] = ["generate", "dense"]
+    of_evaluate = {
+        "--count": (*NO_NUMBERS, "99", "10001"),
+        "--seed": ("", "x", "-1"),
+        "--name": (*NO_NAMES, "nosuch"),
+        "--design": ("", "x"),
+        "--npz": ("", "nosuch.npz", "/", place.data),
+        "--data": ("", "nosuch.npz", "/", place.data),
+        "--json": ("",),
+        "--root": ("",),
+    }
+    for option, values in of_evaluate.items():
+        for value in values:
+            cases[f"evaluate {option}={value}"] = ["evaluate", f"{option}={value}"]
     return cases
 
 

@@ -128,7 +128,7 @@ def test_the_documents_class(tmp_path, small_data):
     assert_changed(before, weights(gan.discriminator))
     gan.sample_images(epoch=77, run=run)
     names = {path.name for path in run.images.iterdir()}
-    assert names == {"0.png", "5.png", "final.png", "77.png", "training.gif"}
+    assert {"0.png", "5.png", "final.png", "77.png", "training.gif"} < names
     assert run.grid("77").read_bytes() == run.grid("final").read_bytes()
 
 

@@ -1,15 +1,10 @@
-"""The figures that README shows are those that were stored."""
+"""The figures that the pages show are those that were stored."""
 
-import json
-
-import benchmark
-import parity
 import pytest
-from conftest import REPOSITORY
+import report
 
 
-@pytest.mark.parametrize("experiment", [benchmark, parity])
-def test_readme_shows_what_was_measured(experiment):
-    page = (REPOSITORY / "README.md").read_text()
-    for table in experiment.table(json.loads(experiment.RESULT.read_text())).split("\n\n"):
-        assert table in page
+@pytest.mark.parametrize("path", report.PAGES, ids=lambda path: path.name)
+def test_pages_show_what_was_measured(path):
+    page = path.read_text()
+    assert report.fill(page) == page

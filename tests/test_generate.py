@@ -174,8 +174,6 @@ def test_separate_pictures(root, tmp_path):
 def test_design_chooses_the_newest_run_of_it(root, capsys):
     assert run_here(generate.main, "--root", root, "--design", "dense") == 0
     assert "run 'an-other'" in capsys.readouterr().out
-    assert run_here(generate.main, "--root", root, "--design", "mlp") == 2
-    assert "no trained run of mlp" in capsys.readouterr().err
 
 
 BAD = {
@@ -203,9 +201,28 @@ def test_bad_input_is_one_line(root, capsys, case):
     assert captured.out == ""
 
 
-def test_without_any_run(tmp_path):
-    code, out, err = finish(start("generate", "--root", tmp_path))
+def test_without_a_run_the_shipped_weights_draw(tmp_path):
+    root = tmp_path / "new"
+    code, out, err = finish(start("generate", "--root", root, "--nice", "--count", 9))
+    assert (code, err) == (0, "")
+    assert "no run here, so with the dense that comes with the project" in out
+    assert picture(root / "images" / "dense" / "generated.png").std() > 50
+    assert os.listdir(root) == ["images"]
+
+
+def test_shipped_weights_can_be_asked_for(root, tmp_path, capsys):
+    out = tmp_path / "a.png"
+    options = ("--root", root, "--out", out, "--design", "dense", "--count", 4)
+    assert run_here(generate.main, *options, "--shipped") == 0
+    assert "30,000 steps" in capsys.readouterr().out
+    shipped = picture(out)
+    assert run_here(generate.main, *options) == 0
+    assert not np.array_equal(picture(out), shipped)
+
+
+def test_a_named_run_must_be_there(tmp_path):
+    code, out, err = finish(start("generate", "--root", tmp_path, "--name", "dense"))
     assert (code, out) == (2, "")
-    assert "no trained run" in err
+    assert "no trained run 'dense'" in err
     assert "gan.train dense" in err
     assert os.listdir(tmp_path) == []

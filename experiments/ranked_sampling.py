@@ -1,0 +1,100 @@
+"""What does --nice cost in diversity? `make ranked`
+
+gan.generate --nice keeps the images that D scores highest. Here of every design that comes with
+the project 2,000 images are kept out of ever more candidates, from all of 2,000 to the best 1 % of
+200,000, and measured as gan.evaluate does. Writes experiments/reference/ranked_sampling.json and
+the picture of that name. A quarter of an hour on 2 cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from results import FIGURES, PICTURES, REPOSITORY, store
+
+from gan.command import load_tensorflow, run_command
+from gan.data import load_mnist
+from gan.designs import DESIGNS
+from gan.metrics import frechet_distance, neighbourhood_metrics
+from gan.trained import Shipped, load
+
+RESULT, PLOT = FIGURES / "ranked_sampling.json", PICTURES / "ranked_sampling.png"
+KEPT = 2000
+SHARES = (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+MEASURES = {"frechet_distance": "Fréchet distance", "precision": "precision", "recall": "recall"}
+
+
+def study(name: str, real_features, classifier) -> dict:
+    """The figures of the best KEPT images for each share: measure -> list."""
+    from gan.classifier import look
+    from gan.sampling import draw_best
+
+    design, _ = load(Shipped(name, REPOSITORY))
+    figures = {measure: [] for measure in MEASURES}
+    for share in SHARES:
+        best, _ = draw_best(design, 0, KEPT, round(KEPT / share))
+        features, _ = look(classifier, best.images)
+        found = neighbourhood_metrics(real_features, features)
+        found["frechet_distance"] = frechet_distance(real_features, features)
+        for measure, values in figures.items():
+            values.append(found[measure])
+    return figures
+
+
+def table(result: dict) -> str:
+    """Fréchet distance, precision and recall of each design by the share kept, in Markdown."""
+    shares = [f"{share:.0%}" for share in result["shares"]]
+    lines = [f"| design | figure | {' | '.join(shares)} |", "|---" * (2 + len(shares)) + "|"]
+    for name, figures in result["designs"].items():
+        for measure, title in MEASURES.items():
+            form = ".1f" if measure == "frechet_distance" else ".2f"
+            cells = [format(value, form) for value in figures[measure]]
+            lines.append(f"| `{name}` | {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def plot(result: dict) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    for axis, (measure, title) in zip(figure.subplots(1, 3), MEASURES.items(), strict=True):
+        for index, name in enumerate(DESIGNS):
+            if figures := result["designs"].get(name):
+                axis.plot(result["shares"], figures[measure], f"C{index}o-", label=name)
+        ticks = [f"{share:.0%}" for share in result["shares"]]
+        axis.set(xscale="log", title=title, xlabel="share kept, the best by D")
+        axis.set_xticks(result["shares"], ticks)
+        axis.minorticks_off()
+        axis.invert_xaxis()
+        axis.grid(alpha=0.3)
+        axis.set_ylim(bottom=0)
+    axis.legend()
+    PLOT.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PLOT, dpi=80, metadata={"Software": None})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("designs", nargs="*", choices=[[], *DESIGNS], default=[])
+    options = parser.parse_args()
+    mnist = load_mnist()
+    load_tensorflow()
+    from gan.classifier import load_classifier, look
+
+    classifier = load_classifier()
+    real_features, _ = look(classifier, mnist.test)
+    result = json.loads(RESULT.read_text()) if RESULT.exists() else {"designs": {}}
+    designs = result["designs"]
+    for name in options.designs or DESIGNS:
+        designs[name] = study(name, real_features, classifier)
+        print(f"{name} measured", flush=True)
+    designs = {name: designs[name] for name in DESIGNS if name in designs}
+    result = store(RESULT, "make ranked", {"kept": KEPT, "shares": SHARES, "designs": designs})
+    print(table(result))
+    plot(result)
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,112 @@
+"""Train a design at its document's full length and measure it: `make reproduce-<design>`
+
+Each seed is a run of its own, called <design>-seed-<n>, and goes on where it stopped; all that are
+trained count. 10,000 images of each are measured as gan.evaluate does. What comes of it:
+
+experiments/reference/<design>/result.json           the figures of every seed, and their floor
+experiments/reference/<design>/metrics-*.csv.gz      the log of every seed
+experiments/reference/<design>/config.json, weights  seed 0, as gan.generate draws from it
+images/reference/<design>/                           seed 0: grids at stages, curves, GIF
+
+    python experiments/reproduce.py DESIGN [--seeds N] [--precision bfloat16]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from results import FIGURES, PICTURES, REPOSITORY, store
+
+from gan.command import load_tensorflow, run_command
+from gan.curves import draw_curves
+from gan.data import load_mnist
+from gan.designs import DESIGNS
+from gan.evaluate import draw, evaluate
+from gan.recipe import positive_int
+from gan.runs import Run
+from gan.trained import load
+from gan.weights import net_variables, save_weights
+
+SEEDS = {"dense": 3, "dense-sgd": 3, "mlp": 3, "d-on-g": 1, "dcgan": 1}
+# The grids kept: those the document shows, or as many from first to last.
+STAGES = {
+    "dense": ("0", "200", "1000", "5000", "10000", "final"),
+    "dense-sgd": ("0", "400", "5000", "final"),
+    "d-on-g": ("0_0", "0_100", "0_400", "4_400", "14_400", "final"),
+    "mlp": ("0", "400", "4000", "20000", "final"),
+    "dcgan": tuple(f"image_at_epoch_{epoch:04d}" for epoch in (1, 10, 20, 30, 40, 50)),
+}
+
+
+def train(run: Run, name: str, seed: int, precision: str) -> float | None:
+    """Train the run to its end; the seconds that took, or None where it had been begun before."""
+    begun = bool(run.checkpoints.steps())
+    command = [sys.executable, "-m", "gan.train", name, "--seed", str(seed)]
+    command += ["--name", run.name, "--root", str(run.root), "--precision", precision]
+    started = time.monotonic()
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    return None if begun else round(time.monotonic() - started)
+
+
+def keep(run: Run, name: str, design, steps: int) -> None:
+    """Copy what the project ships of the design: config, weights and pictures."""
+    save_weights(FIGURES / name, net_variables(design))
+    config = run.config()
+    config |= {"data": config["data"] | {"source": "mnist"}, "steps": steps}
+    (FIGURES / name / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    pictures = [*(f"{stage}.png" for stage in STAGES[name]), "curves.png", "training.gif"]
+    (PICTURES / name).mkdir(parents=True, exist_ok=True)
+    draw_curves(run.metrics, run.grid("curves"), design.d_loss_terms)
+    for picture in pictures:
+        shutil.copyfile(run.images / picture, PICTURES / name / picture)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("design", choices=DESIGNS)
+    parser.add_argument("--seeds", type=positive_int, help="how many, from 0")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--root", type=Path, default=REPOSITORY, help="where the runs lie")
+    options = parser.parse_args()
+    name, precision = options.design, options.precision
+    default = SEEDS[name] if precision == "float32" else 1
+    mnist = load_mnist()
+    folder = FIGURES / name
+    path = folder / "result.json"
+    result = json.loads(path.read_text()) if path.exists() else {}
+    label = "" if precision == "float32" else f"{precision}-"
+    for seed in range(options.seeds or default):
+        run = Run(f"{name}-{label}seed-{seed}", options.root)
+        seconds = train(run, name, seed, precision)
+        load_tensorflow()
+        design, steps = load(run)
+        _, images = draw(run, design, steps)
+        found = evaluate(images, mnist)
+        folder.mkdir(parents=True, exist_ok=True)
+        with gzip.GzipFile(folder / f"metrics-{label}seed-{seed}.csv.gz", "wb", mtime=0) as log:
+            log.write(run.metrics.read_bytes())
+        if seed == 0 and not label:
+            keep(run, name, design, steps)
+        runs = {each["seed"]: each for each in result.get(precision, [])}
+        runs[seed] = {
+            "seed": seed,
+            "steps": steps,
+            "seconds": seconds or runs.get(seed, {}).get("seconds"),
+            "figures": found["figures"],
+        }
+        result |= {precision: [runs[seed] for seed in sorted(runs)], "floor": found["floor"]}
+        kept = {key: result[key] for key in ("float32", "bfloat16", "floor") if key in result}
+        store(path, f"make reproduce-{name}", kept)
+        print(f"{run.name}: Fréchet distance {found['figures']['frechet_distance']:.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

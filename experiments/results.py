@@ -1,0 +1,36 @@
+"""Where the experiments' figures lie, and on what machine they were measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from datetime import date
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+FIGURES = REPOSITORY / "experiments" / "reference"
+PICTURES = REPOSITORY / "images" / "reference"
+sys.path.insert(0, str(REPOSITORY))  # an experiment is run as a script, from anywhere
+
+
+def machine() -> str:
+    """What this machine computes with, for instance `2 cores of an AMD EPYC at 2.6 GHz, no GPU`."""
+    try:
+        cpu = Path("/proc/cpuinfo").read_text()
+        model = re.search(r"model name\s*: (.*)", cpu)[1].split(" @")[0].strip()
+        megahertz = float(re.search(r"cpu MHz\s*: (.*)", cpu)[1])
+        model += f" at {megahertz / 1000:.1f} GHz"
+    except (OSError, TypeError):
+        model = "an unnamed processor"
+    gpus = len(list(Path("/proc/driver/nvidia/gpus").glob("*"))) or "no"
+    return f"{os.cpu_count()} cores of {model}, {gpus} GPU{'s' if gpus not in ('no', 1) else ''}"
+
+
+def store(path: Path, command: str, result: dict) -> dict:
+    """Write `result` as JSON, with the command, date and machine it is from; return all of it."""
+    origin = {"command": command, "date": date.today().isoformat(), "machine": machine()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(origin | result, indent=2) + "\n")
+    return origin | result

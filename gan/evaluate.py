@@ -1,0 +1,196 @@
+"""python -m gan.evaluate: how good are the images of a trained run? Measured against real MNIST."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from gan import metrics
+from gan.command import (
+    a_path,
+    checked,
+    load_tensorflow,
+    make_parser,
+    not_empty,
+    run_command,
+    shown_path,
+)
+from gan.data import Mnist, load_mnist, read_npz
+from gan.errors import UserError
+from gan.files import replacing
+from gan.progress import say
+from gan.recipe import positive_int
+from gan.runs import Run
+from gan.trained import Shipped, add_choice, choose_trained, load
+
+COUNT = 10_000  # as many as MNIST has test images
+LEAST = 100
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = make_parser(
+        "evaluate",
+        "Measure the images of a trained run, or of a file, against MNIST's 10,000 test images.",
+    )
+    add_choice(parser)
+    parser.add_argument(
+        "--npz", metavar="FILE.npz", type=a_path, help="the images of this file instead"
+    )
+    parser.add_argument(
+        "--count",
+        metavar="N",
+        type=checked(positive_int),
+        default=COUNT,
+        help=f"images to measure ({COUNT:,}, the most there can be)",
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE.json",
+        type=a_path,
+        help="where the figures go (of a run: experiments/RUN/evaluation.json)",
+    )
+    parser.add_argument(
+        "--data",
+        type=not_empty,
+        default="auto",
+        help="MNIST: an .npz with x_train and x_test (default: auto: $GAN_DATA, else Keras' own)",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the figures and write them as JSON; 0, or UserError."""
+    options = parse(arguments)
+    if options.npz and (options.name or options.design or options.shipped):
+        raise UserError("give a run or --npz, not both")
+    if not LEAST <= options.count <= COUNT:
+        raise UserError(f"--count must be from {LEAST} to {COUNT:,}")
+    if options.npz:
+        images = read_images(options.npz)[: options.count]
+        source, target = {"file": str(options.npz), "count": len(images)}, options.json
+        mnist = load_mnist(options.data, say)
+        load_tensorflow()
+    else:
+        trained = choose_trained(options)
+        check_shape(trained.config()["data"]["images"][1:], f"run {trained.name!r}")
+        mnist = load_mnist(options.data, say)
+        load_tensorflow()
+        design, steps = load(trained)
+        target = options.json or trained.results
+        source, images = draw(trained, design, steps, options.seed, options.count)
+    result = source | evaluate(images, mnist, say)
+    print(table(result))
+    if target:
+        write(target, result)
+        print(f"\n{shown_path(target)}")
+    if target and not options.json:
+        publish_again(trained, design, steps)
+    return 0
+
+
+def read_images(path: Path) -> np.ndarray:
+    """The images uint8 [N, 28, 28, 1] of an .npz as gan.generate writes it. Raises UserError."""
+    try:
+        images = read_npz(path, "images")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    images = images[..., np.newaxis] if images.ndim == 3 else images
+    check_shape(images.shape[1:], str(path))
+    if len(images) < LEAST:
+        raise UserError(f"{path} holds {len(images)} images; it takes at least {LEAST}")
+    return images
+
+
+def check_shape(shape: tuple, where: str) -> None:
+    """Raise UserError unless images of `shape` can be compared with MNIST's."""
+    if tuple(shape) != (28, 28, 1):
+        size = "x".join(map(str, shape))
+        raise UserError(f"{where} has images of {size}; only 28x28x1 compare with MNIST")
+
+
+def draw(
+    trained: Run | Shipped, design, steps: int, seed: int = 0, count: int = COUNT
+) -> tuple[dict, np.ndarray]:
+    """`count` images of a trained `design`, uint8 [count, 28, 28, 1], and what they are from."""
+    from gan.sampling import collect, draw_samples
+
+    config = trained.config()
+    say(f"{trained.title}, {steps:,} steps on {config['data']['name']}: drawing {count:,} images")
+    source = {"run": trained.name, "design": config["design"], "data": config["data"]["name"]}
+    source |= {"recipe": config["recipe"], "training_seed": config["seed"], "steps": steps}
+    images = collect(draw_samples(design, seed, count)).images
+    return source | {"seed": seed, "count": count}, images
+
+
+def publish_again(run: Run, design, steps: int) -> None:
+    """Put the figures onto the run's page, which was written before they were there."""
+    from gan.batches import Schedule
+    from gan.loop import publish
+
+    config = run.config()
+    publish(
+        design, run, steps, Schedule(design.recipe, config["data"]["images"][0], config["seed"])
+    )
+
+
+def evaluate(images: np.ndarray, mnist: Mnist, say=print) -> dict:
+    """Every figure of `images`, uint8 [N, 28, 28, 1], and its floor.
+
+    The floor is the same figure of as many real training images, chosen at random. Distances to
+    training images are relative to those of MNIST's test images: their floor is 1.
+    """
+    from gan.classifier import load_classifier, look
+
+    say("looking at them and at real images")
+    classifier = load_classifier()
+    chosen = np.random.default_rng(0).choice(len(mnist.train), len(images), replace=False)
+    real_features, _ = look(classifier, mnist.test)
+    result = {}
+    for kind, candidates in (("figures", images), ("floor", mnist.train[chosen])):
+        features, probabilities = look(classifier, candidates)
+        result[kind] = {
+            "frechet_distance": metrics.frechet_distance(real_features, features),
+            "classifier_score": metrics.classifier_score(probabilities),
+            **metrics.neighbourhood_metrics(real_features, features),
+        }
+        digits = np.bincount(probabilities.argmax(axis=1), minlength=10) / len(candidates)
+        result[kind]["digits"] = digits.round(4).tolist()
+    say("looking for their nearest training images")
+    nearest, of_test = (
+        metrics.nearest_distances(each, mnist.train).mean() for each in (images, mnist.test)
+    )
+    result["figures"]["nearest_training_image"] = float(nearest / of_test)
+    result["floor"]["nearest_training_image"] = 1.0
+    return result
+
+
+def table(result: dict) -> str:
+    """The figures beside their floor, as text."""
+    lines = [f"{'':30}{'these':>8}{'real':>8}  better"]
+    for name, (title, form, better) in metrics.FIGURES.items():
+        these, real = (format(result[kind][name], form) for kind in ("figures", "floor"))
+        lines.append(f"{title:30}{these:>8}{real:>8}  {better}")
+    lines.append("")
+    for digit, shares in enumerate(
+        zip(*(result[kind]["digits"] for kind in ("figures", "floor")), strict=True)
+    ):
+        these, real = (f"{share:.1%}" for share in shares)
+        lines.append(f"{f'share of digit {digit}':30}{these:>8}{real:>8}")
+    return "\n".join(lines)
+
+
+def write(path: Path, result: dict) -> None:
+    """Write the figures to `path`. Raises UserError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(result, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
+if __name__ == "__main__":
+    run_command(main)

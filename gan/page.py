@@ -1,0 +1,98 @@
+"""A run as one page to look through: images/<run>/index.html. It needs no network, no server."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from gan.command import command_line
+from gan.curves import read_metrics, thin
+from gan.designs import DESIGNS, find_recipe
+from gan.files import replacing
+from gan.metrics import FIGURES
+from gan.recipe import LENGTH
+from gan.runs import REPOSITORY, Run
+
+TEMPLATE = Path(__file__).with_name("page.html")
+GRIDS = 60  # at most, from the first to the last: the page stays within a few megabytes
+
+
+def write_page(run: Run, grids: Sequence[Path], done: int, total: int) -> None:
+    """Write the page of `run` after `done` of `total` steps. Raises OSError.
+
+    `grids` are its pictures, in order; those that are missing are left out.
+    """
+    config = run.config()
+    grids = [grid for grid in [*grids, run.grid("final")] if grid.exists()]
+    chosen = np.linspace(0, len(grids) - 1, min(len(grids), GRIDS)).round().astype(int)
+    film = run.images / "training.gif"
+    columns = read_metrics(run.metrics)
+    data = config["data"]
+    count, height, width, channels = data["images"]
+    content = {
+        "title": run.name,
+        "done": done,
+        "summary": f"{DESIGNS[config['design']].summary}; {done:,} of {total:,} steps "
+        f"on {count:,} images of {data['name']}, {height}x{width}x{channels}",
+        "grids": [{"name": grids[index].stem, "png": encoded(grids[index])} for index in chosen],
+        "gif": encoded(film) if done == total and film.exists() else None,
+        "curves": {name: thin(values)[0].tolist() for name, values in columns.items()}
+        if len(columns["step"])
+        else {},
+        "commands": commands(run, config, done, total),
+        "config": [
+            *((name, str(value)) for name, value in config["recipe"].items() if value is not None),
+            ("seed", str(config["seed"])),
+            ("data", data["source"]),
+            *config["versions"].items(),
+        ],
+        "result": result(run),
+    }
+    # In a script element only this sign could end it.
+    text = json.dumps(content).replace("<", "\\u003c")
+    with replacing(run.images / "index.html") as temporary:
+        temporary.write_text(TEMPLATE.read_text().replace("RUN", text, 1))
+
+
+def encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def commands(run: Run, config: dict, done: int, total: int) -> list[tuple[str, str]]:
+    """What can be done next: (what for, command)."""
+    root = [] if run.root == REPOSITORY else ["--root", str(run.root)]
+    name = ["--name", run.name, *root]
+    usual = asdict(find_recipe(config["design"]))
+    settings = []
+    for setting, value in config["recipe"].items():
+        if value is not None and value != usual[setting] and setting not in LENGTH:
+            option = setting.replace("_", "-")
+            yes_or_no = f"--{option}" if value else f"--no-{option}"
+            settings += [yes_or_no] if isinstance(value, bool) else [f"--{option}", str(value)]
+    seed = ["--seed", str(config["seed"])] if config["seed"] else []
+    steps = total if done < total else 2 * total
+    train = command_line("train", config["design"], *name, *seed, *settings, "--steps", str(steps))
+    return [
+        ("train on:" if done < total else "train as long again:", train),
+        ("draw new images:", command_line("generate", *name)),
+        ("measure it against MNIST:", command_line("evaluate", *name)),
+    ]
+
+
+def result(run: Run) -> list[tuple[str, ...]]:
+    """The rows of the table of what gan.evaluate found, none where it was not run."""
+    try:
+        found = json.loads(run.results.read_text())
+        rows = [
+            (title, *(format(found[kind][name], form) for kind in ("figures", "floor")), better)
+            for name, (title, form, better) in FIGURES.items()
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    of = f"{found['count']:,} images, after {found['steps']:,} steps"
+    return [(of, "these", "real", "better"), *rows]

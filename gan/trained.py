@@ -1,0 +1,94 @@
+"""Where trained nets come from: the user's own runs, else the weights that come with the project.
+
+experiments/reference/<design>/config.json     as a run's, and the `steps` it was trained
+experiments/reference/<design>/weights-<n>.npy  see gan.weights
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from gan.command import command_line, shown_path
+from gan.designs import DESIGNS, build_design
+from gan.errors import UserError
+from gan.runs import REPOSITORY, Run, find_runs
+from gan.weights import load_weights, net_variables
+
+REFERENCE = REPOSITORY / "experiments" / "reference"
+BEST = "dense"  # the design whose shipped weights are taken when none is named
+
+
+class Shipped:
+    """The nets of `design` as they come with the project; to be drawn from as a `Run` is.
+
+    `why` says, before "with the ...", why they are taken.
+    """
+
+    results = None  # nothing is written beside them
+
+    def __init__(self, design: str, root: Path, why: str = "") -> None:
+        self.name = design
+        self.folder = REFERENCE / design
+        self.root = root
+        self.title = f"{why}with the {design} that comes with the project"
+
+    def config(self) -> dict:
+        """What it was trained with, as `Run.config`."""
+        return json.loads((self.folder / "config.json").read_text())
+
+    def grid(self, name: str) -> Path:
+        """Path of a picture `name`."""
+        return self.root / "images" / self.name / f"{name}.png"
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `choose_trained` reads."""
+    parser.add_argument("--design", choices=DESIGNS, help="the newest run of this design")
+    parser.add_argument(
+        "--shipped",
+        action="store_true",
+        help="the weights that come with the project, even where there are runs",
+    )
+
+
+def choose_trained(options: argparse.Namespace) -> Run | Shipped:
+    """The run that is named, or else trained last; where there is none, what is shipped.
+
+    Raises UserError when there is neither.
+    """
+    if options.name and (options.design or options.shipped):
+        raise UserError("give --name, or --design and --shipped, not both")
+    runs = [] if options.shipped else find_runs(options.root)
+    if options.name:
+        named = Run(options.name, options.root)
+        if named.name in (run.name for run in runs):
+            return named
+        missing = f"trained run {options.name!r}"
+    else:
+        runs = [run for run in runs if options.design in (None, run.config()["design"])]
+        if runs:
+            return runs[-1]
+        missing = f"trained run of {options.design}" if options.design else "trained run"
+        if (REFERENCE / (options.design or BEST) / "config.json").exists():
+            here = f"no run of {options.design} here" if options.design else "no run here"
+            why = "" if options.shipped else f"{here}, so "
+            return Shipped(options.design or BEST, options.root, why)
+    folder = shown_path(options.root / "experiments")
+    train = command_line("train", options.design or "dense")
+    raise UserError(
+        f"no {missing} in {folder} (one has its first checkpoint after a minute); {train}"
+    )
+
+
+def load(trained: Run | Shipped) -> tuple:
+    """Build the design as it was trained; also how many steps it was."""
+    config = trained.config()
+    design = build_design(config["design"], tuple(config["data"]["images"][1:]), **config["recipe"])
+    if isinstance(trained, Shipped):
+        load_weights(trained.folder, net_variables(design))
+        return design, config["steps"]
+    from gan.loop import all_variables
+
+    return design, trained.resume(all_variables(design), config)

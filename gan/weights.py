@@ -1,0 +1,53 @@
+"""The weights of trained nets in half precision, as the project ships them.
+
+weights-<n>.npy   float16, all variables one after another, cut into files of at most 8 MB
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gan.errors import UserError
+from gan.files import remove
+
+VALUES_IN_A_FILE = 4_000_000
+
+
+def save_weights(folder: Path, variables: Sequence) -> None:
+    """Write Keras `variables` to `folder`, rounded to half precision."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("weights-*.npy"):
+        remove(old)
+    values = np.concatenate([np.ravel(variable.numpy()) for variable in _weights(variables)])
+    values = values.astype(np.float16)
+    for number, first in enumerate(range(0, len(values), VALUES_IN_A_FILE)):
+        part = values[first : first + VALUES_IN_A_FILE]
+        np.save(folder / f"weights-{number}.npy", part, allow_pickle=False)
+
+
+def load_weights(folder: Path, variables: Sequence) -> None:
+    """Set `variables` to what `save_weights` wrote of them. Raises UserError if it cannot."""
+    files = sorted(folder.glob("weights-*.npy"), key=lambda path: int(path.stem.split("-")[1]))
+    try:
+        values = np.concatenate([np.load(path, allow_pickle=False) for path in files])
+    except (OSError, ValueError, EOFError):
+        raise UserError(f"the weights in {folder} are missing or damaged") from None
+    variables = _weights(variables)
+    ends = np.cumsum([np.prod(variable.shape, dtype=int) for variable in variables])
+    if len(values) != ends[-1]:
+        raise UserError(f"the weights in {folder} are of other nets, or not complete")
+    for variable, part in zip(variables, np.split(values, ends[:-1]), strict=True):
+        variable.assign(part.reshape(variable.shape).astype(np.float32))
+
+
+def _weights(variables: Sequence) -> list:
+    """All but the states of random generators, which are no weights."""
+    return [variable for variable in variables if "float" in variable.dtype]
+
+
+def net_variables(design) -> list:
+    """All variables of both nets, BatchNorm's moving statistics among them."""
+    return [*design.generator.variables, *design.discriminator.variables]

@@ -1,0 +1,104 @@
+"""gan.evaluate through the real command, on drawn digits in the place of MNIST."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import finish, run_here, start
+
+from gan import evaluate, generate, metrics, train
+from gan.digits import draw_digits
+
+pytestmark = pytest.mark.usefixtures("without_xla")
+COUNT = 200
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Drawn digits laid out as mnist.npz, in all four parts."""
+    path = tmp_path_factory.mktemp("data") / "mnist.npz"
+    (x_train, y_train), (x_test, y_test) = draw_digits(600, seed=1), draw_digits(300, seed=2)
+    np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    return path
+
+
+def test_a_run_is_measured(tmp_path, data, capsys):
+    options = ("--root", tmp_path, "--data", data)
+    assert run_here(train.main, "dense", *options, "--steps", 3, "--batch-size", 8) == 0
+    capsys.readouterr()
+    assert run_here(evaluate.main, *options, "--count", COUNT) == 0
+    out = capsys.readouterr().out
+    assert "run 'dense', 3 steps on mnist.npz: drawing 200 images" in out
+    result = json.loads((tmp_path / "experiments" / "dense" / "evaluation.json").read_text())
+    assert (result["design"], result["steps"], result["count"]) == ("dense", 3, COUNT)
+    figures, floor = result["figures"], result["floor"]
+    assert figures.keys() == floor.keys() == {*metrics.FIGURES, "digits"}
+    # Three steps make noise: hardly one is like the real ones, of which others are.
+    assert figures["precision"] < 0.1
+    assert floor["precision"] > 0.5
+    assert figures["frechet_distance"] > 10 * floor["frechet_distance"]
+    assert sum(figures["digits"]) == pytest.approx(1, abs=1e-3)
+    assert f"{figures['frechet_distance']:.2f}" in out
+
+
+def test_copies_of_training_images_show(tmp_path, data, capsys):
+    with np.load(data) as mnist:
+        np.savez(tmp_path / "copies.npz", images=mnist["x_train"][:COUNT])
+    options = ("--npz", tmp_path / "copies.npz", "--data", data, "--json", tmp_path / "a.json")
+    assert run_here(evaluate.main, *options) == 0
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert result["figures"]["nearest_training_image"] < 0.01
+    assert result["figures"]["coverage"] > 0.5
+    assert result["floor"]["nearest_training_image"] == 1
+
+
+def test_the_file_that_generate_writes_gives_the_figures_of_the_run(tmp_path, data):
+    options = ("--root", tmp_path, "--shipped", "--design", "dense", "--count", COUNT)
+    images, *results = (tmp_path / name for name in ("a.npz", "a.json", "b.json"))
+    assert run_here(generate.main, *options, "--npz", images) == 0
+    of_run = (*options, "--data", data, "--json", results[0])
+    of_file = ("--npz", images, "--data", data, "--json", results[1])
+    for words in (of_run, of_file):
+        assert run_here(evaluate.main, *words) == 0
+    one, other = (json.loads(path.read_text())["figures"] for path in results)
+    assert one == other
+
+
+def test_without_mnist_it_says_what_to_do(tmp_path):
+    code, out, err = finish(start("evaluate", "--root", tmp_path, "--shipped"))
+    assert (code, out.startswith("downloading")) == (2, True)
+    assert "this takes the real MNIST" in err
+    assert "GAN_DATA" in err
+    assert err.count("\n") == 1
+
+
+BAD = {
+    "too few": (["--count", "99"], "must be from 100 to 10,000"),
+    "too many": (["--count", "10001"], "must be from 100 to 10,000"),
+    "both": (["--npz", "a.npz", "--design", "dense"], "not both"),
+    "no run": (["--name", "nosuch"], "no trained run 'nosuch'"),
+    "no file": (["--npz", "nosuch.npz"], "nosuch.npz cannot be read"),
+    "no data": (["--shipped", "--data", "nosuch.npz"], "nosuch.npz cannot be read"),
+    "not MNIST": (["--shipped", "--data", "colour.npz"], "colour.npz is not MNIST"),
+    "no test images": (["--shipped", "--data", "half.npz"], "has no array 'x_test'"),
+    "colour": (["--npz", "colour.npz"], "28x28x3; only 28x28x1"),
+    "few images": (["--npz", "few.npz"], "holds 99 images"),
+    "no images": (["--npz", "half.npz"], "has no array 'images'"),
+    "unwritable": (["--shipped", "--count", "100", "--json", "/dev/null/a.json"], "/dev/null"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line(tmp_path, data, monkeypatch, capsys, case):
+    monkeypatch.chdir(tmp_path)
+    colour = np.zeros((200, 28, 28, 3), np.uint8)
+    np.savez("colour.npz", images=colour, x_train=colour, x_test=colour, y_train=0, y_test=0)
+    np.savez("few.npz", images=np.zeros((99, 28, 28, 1), np.uint8))
+    np.savez("half.npz", x_train=np.zeros((200, 28, 28), np.uint8))
+    words, message = BAD[case]
+    if "--data" not in words:
+        words = [*words, "--data", str(data)]
+    assert run_here(evaluate.main, "--root", tmp_path, *words) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1

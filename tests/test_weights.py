@@ -1,0 +1,51 @@
+"""Weights in half precision: what is stored is what comes back."""
+
+import numpy as np
+import pytest
+from conftest import REAL_MNIST, needs_mnist, seeded
+
+from gan import weights
+from gan.designs import DESIGNS
+from gan.errors import UserError
+from gan.trained import REFERENCE
+from gan.weights import load_weights, net_variables, save_weights
+
+
+def test_weights_come_back_rounded_to_half_precision(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "VALUES_IN_A_FILE", 300_000)
+    design, other = (seeded("dense", seed) for seed in (0, 1))
+    save_weights(tmp_path, net_variables(design))
+    assert len(list(tmp_path.iterdir())) == 7
+    load_weights(tmp_path, net_variables(other))
+    for ours, theirs in zip(net_variables(design), net_variables(other), strict=True):
+        np.testing.assert_array_equal(theirs, ours.numpy().astype(np.float16))
+
+
+def test_weights_that_are_not_whole_are_refused(tmp_path):
+    variables = net_variables(seeded("dense"))
+    with pytest.raises(UserError, match="missing or damaged"):
+        load_weights(tmp_path, variables)
+    save_weights(tmp_path, variables[:-1])
+    with pytest.raises(UserError, match="of other nets"):
+        load_weights(tmp_path, variables)
+    (tmp_path / "weights-0.npy").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="missing or damaged"):
+        load_weights(tmp_path, variables)
+
+
+def test_what_is_shipped_is_small():
+    sizes = [path.stat().st_size for path in REFERENCE.rglob("*") if path.is_file()]
+    assert max(sizes) < 10e6
+    folders = [REFERENCE / name for name in DESIGNS]
+    assert sum(path.stat().st_size for each in folders for path in each.glob("*.npy")) < 40e6
+    assert sum(path.stat().st_size for path in REFERENCE.glob("classifier/*.npy")) < 1e6
+
+
+@needs_mnist
+def test_the_classifier_reads_mnist():
+    from gan.classifier import load_classifier, look
+    from gan.data import load_mnist
+
+    mnist = load_mnist(REAL_MNIST)
+    _, probabilities = look(load_classifier(), mnist.test)
+    assert (probabilities.argmax(axis=1) == mnist.test_labels).mean() > 0.993
