@@ -167,7 +167,7 @@ def machine_speed():
 def sampling_speed(name: str):
     """Images a second: the nets' forward passes alone, and as a file of 10,000 with scores."""
     from gan import batches
-    from gan.generate import write
+    from gan.generate import Outputs, write
     from gan.sampling import CHUNK, draw_samples
 
     design = build_design(name)
@@ -186,7 +186,8 @@ def sampling_speed(name: str):
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
             path = Path(folder) / "samples.npz"
-            write(draw_samples(design, 0, count), count, design.image_shape, None, path, None)
+            chunks = draw_samples(design, 0, count)
+            write(chunks, count, design.image_shape, Outputs(archive=path))
         file = time.monotonic() - started
         return {"generator": count / generator, "nets": count / both, "file": count / file}
 

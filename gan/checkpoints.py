@@ -12,10 +12,14 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan.errors import UserError
 from gan.files import remove, replacing
 from gan.recipe import LENGTH, OPTIONS
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 KEEP = 3
 
@@ -104,7 +108,7 @@ class Checkpoints:
             return None
 
 
-def _tracked(variables: Sequence):
+def _tracked(variables: Sequence) -> tf.train.Checkpoint:
     """A tf.train.Checkpoint over Keras variables, told apart by their order."""
     import tensorflow as tf  # here, so that a run can be looked at without it
 

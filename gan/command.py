@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: {message} (--help lists the options)\n")
 
 
-def make_parser(module: str, description: str, **options) -> Parser:
+def make_parser(module: str, description: str, **options: object) -> Parser:
     """A parser for `python -m gan.<module>` with the options common to all commands."""
     parser = Parser(
         prog=f"python -m gan.{module}", description=description, allow_abbrev=False, **options
@@ -49,7 +49,7 @@ def make_parser(module: str, description: str, **options) -> Parser:
 def checked(check: Callable) -> Callable:
     """`check`, as argparse wants a type: its UserError becomes the option's message."""
 
-    def convert(text: str):
+    def convert(text: str) -> object:
         try:
             return check(text)
         except UserError as error:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 POINTS = 400  # of a curve; each is the mean of the steps around it
 LN2 = math.log(2)
@@ -50,7 +54,7 @@ def draw_curves(metrics: Path, picture: Path, d_loss_terms: int) -> None:
     FigureCanvasAgg(figure)
     losses, theory = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
 
-    def draw(axis, values: np.ndarray, label: str, color: str) -> None:
+    def draw(axis: Axes, values: np.ndarray, label: str, color: str) -> None:
         mean, low, high = thin(values)
         axis.plot(steps, mean, color, label=label, linewidth=1.2)
         axis.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)

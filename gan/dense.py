@@ -176,7 +176,7 @@ class GAN:
         return str(step) if step % self.recipe.sample_interval == 0 else None
 
     def train(
-        self, epochs: int, batch_size: int = 128, sample_interval: int = 50, **run
+        self, epochs: int, batch_size: int = 128, sample_interval: int = 50, **run: object
     ) -> loop.Outcome:
         """Train as `python -m gan.train dense` does, from the weights as they are.
 
@@ -187,6 +187,6 @@ class GAN:
         )
         return loop.train(self, **run)
 
-    def sample_images(self, epoch: int, **run) -> None:
+    def sample_images(self, epoch: int, **run: object) -> None:
         """Draw the 5x5 grid `<epoch>.png` of the run; `run`: see `loop.save_samples`."""
         loop.save_samples(self, str(epoch), **run)

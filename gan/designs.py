@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gan.errors import UserError
-from gan.recipe import override
+from gan.recipe import Recipe, override
+
+if TYPE_CHECKING:
+    from gan.loop import Design
 
 
 class Entry(NamedTuple):
@@ -27,14 +30,14 @@ DESIGNS = {
 }
 
 
-def find_recipe(name: str):
+def find_recipe(name: str) -> Recipe:
     """The recipe of design `name`, with its document's numbers. Raises UserError."""
     if name not in DESIGNS:
         raise UserError(f"no design {name!r}; there are {', '.join(DESIGNS)}")
     return getattr(import_module(DESIGNS[name].module), DESIGNS[name].recipe)
 
 
-def build_design(name: str, image_shape: tuple = (28, 28, 1), **recipe_overrides):
+def build_design(name: str, image_shape: tuple = (28, 28, 1), **recipe_overrides: object) -> Design:
     """Build the nets and optimizers of design `name`, ready to train.
 
     `recipe_overrides` replace the document's numbers; None leaves one as it is. Raises UserError

@@ -17,7 +17,7 @@ def stop_signals() -> Iterator[Callable[[], int | None]]:
     """Yield a function that tells which of SIGINT and SIGTERM came; a second one ends at once."""
     came = []
 
-    def remember(number: int, frame) -> None:
+    def remember(number: int, frame: object) -> None:
         came.append(number)
         signal.signal(number, before[number])
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +27,9 @@ from gan.progress import say
 from gan.recipe import positive_int
 from gan.runs import Run
 from gan.trained import Shipped, add_choice, choose_trained, load
+
+if TYPE_CHECKING:
+    from gan.loop import Design
 
 COUNT = 10_000  # as many as MNIST has test images
 LEAST = 100
@@ -112,7 +117,7 @@ def check_shape(shape: tuple, where: str) -> None:
 
 
 def draw(
-    trained: Run | Shipped, design, steps: int, seed: int = 0, count: int = COUNT
+    trained: Run | Shipped, design: Design, steps: int, seed: int = 0, count: int = COUNT
 ) -> tuple[dict, np.ndarray]:
     """`count` images of a trained `design`, uint8 [count, 28, 28, 1], and what they are from."""
     from gan.sampling import collect, draw_samples
@@ -125,7 +130,7 @@ def draw(
     return source | {"seed": seed, "count": count}, images
 
 
-def publish_again(run: Run, design, steps: int) -> None:
+def publish_again(run: Run, design: Design, steps: int) -> None:
     """Put the figures onto the run's page, which was written before they were there."""
     from gan.batches import Schedule
     from gan.loop import publish
@@ -136,7 +141,7 @@ def publish_again(run: Run, design, steps: int) -> None:
     )
 
 
-def evaluate(images: np.ndarray, mnist: Mnist, say=print) -> dict:
+def evaluate(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print) -> dict:
     """Every figure of `images`, uint8 [N, 28, 28, 1], and its floor.
 
     The floor is the same figure of as many real training images, chosen at random. Distances to

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from gan.command import (
     a_path,
@@ -18,12 +19,21 @@ from gan.command import (
 )
 from gan.errors import UserError
 from gan.files import replacing
-from gan.recipe import positive_int
-from gan.trained import add_choice, choose_trained, load
+from gan.recipe import positive_int, rows_and_columns
+from gan.runs import Run
+from gan.trained import Shipped, add_choice, choose_trained, load
+
+if TYPE_CHECKING:
+    from gan.sampling import Samples
 
 LARGEST_PICTURE = 40_000  # images in one PNG: 200 x 200
+LARGEST_AREA = 640_000  # images times the square of their zoom: half a gigabyte of pixels
 LARGEST_COUNT = 1_000_000  # images: 0.8 GB of 28x28, which --nice keeps in memory
+LONGEST_WALK = 1_000  # images
+COUNT = 100
+WALK = (10, 10)  # legs, and images to a leg
 CANDIDATES = 20  # for each image kept: document 001's number
+ZOOM, FILM_ZOOM, LARGEST_ZOOM = 3, 8, 40  # screen pixels for one of an image's
 ENLARGED_UP_TO = 1_000  # images; larger pictures need no zoom to be seen
 
 
@@ -34,7 +44,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add_choice(parser)
     number = checked(positive_int)
-    parser.add_argument("--count", metavar="N", type=number, default=100, help="images (100)")
+    parser.add_argument("--count", metavar="N", type=number, help=f"images ({COUNT})")
+    parser.add_argument(
+        "--grid", metavar="ROWSxCOLS", type=checked(rows_and_columns), help="so many, so laid out"
+    )
+    parser.add_argument(
+        "--zoom", metavar="N", type=number, help=f"screen pixels for one of an image's ({ZOOM})"
+    )
+    parser.add_argument(
+        "--interpolate",
+        action="store_true",
+        help="a walk through the latent space, row by row, and beside the PNG as a GIF",
+    )
     parser.add_argument(
         "--nice", action="store_true", help="keep the images that the discriminator takes for real"
     )
@@ -58,30 +79,34 @@ def main(arguments: list[str] | None = None) -> int:
     """Write what the command line asks for; 0, or UserError."""
     options = parse(arguments)
     check(options)
+    if options.interpolate:
+        options.grid = options.grid or WALK
+    rows, columns = options.grid or (1, options.count or COUNT)
+    count = rows * columns
     trained = choose_trained(options)
-    config = trained.config()
-    only_default = not (options.out or options.npz or options.separate)
-    picture = trained.grid("generated") if only_default else options.out
-    check_count(options.count, picture is not None)
-    for folder in (path.parent for path in (picture, options.npz) if path):
+    outputs = choose_outputs(options, trained)
+    check_count(count, outputs)
+    for folder in (path.parent for path in (outputs.picture, outputs.archive) if path):
         make_folder(folder)
-    if options.separate:
-        make_folder(options.separate)
+    if outputs.separate:
+        make_folder(outputs.separate)
 
     load_tensorflow()
-    from gan.sampling import draw_best, draw_samples
+    from gan.sampling import draw_best, draw_samples, draw_walk
 
     design, steps = load(trained)
-    print(f"{trained.title}: {config['design']}, {steps:,} steps; seed {options.seed}")
-    if options.nice:
-        candidates = options.count * (options.candidates or CANDIDATES)
-        best, everything = draw_best(design, options.seed, options.count, candidates)
+    print(f"{trained.title}: {design.name}, {steps:,} steps; seed {options.seed}")
+    if options.interpolate:
+        chunks = [draw_walk(design, options.seed, rows, columns)]
+    elif options.nice:
+        candidates = count * (options.candidates or CANDIDATES)
+        best, everything = draw_best(design, options.seed, count, candidates)
         print(f"D's score of all {candidates:,}: {everything}")
         chunks = [best]
     else:
-        chunks = draw_samples(design, options.seed, options.count)
+        chunks = draw_samples(design, options.seed, count)
     try:
-        write(chunks, options.count, design.image_shape, picture, options.npz, options.separate)
+        write(chunks, count, design.image_shape, outputs)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be written: {error.strerror}") from None
     return 0
@@ -91,18 +116,48 @@ def check(options: argparse.Namespace) -> None:
     """Raise UserError for options that do not go together."""
     if options.candidates and not options.nice:
         raise UserError("--candidates goes with --nice")
+    for option, other in (("count", "grid"), ("interpolate", "count"), ("interpolate", "nice")):
+        if getattr(options, option) and getattr(options, other):
+            raise UserError(f"give --{option} or --{other}, not both")
+    if options.zoom and options.zoom > LARGEST_ZOOM:
+        raise UserError(f"--zoom can be at most {LARGEST_ZOOM}")
     for option, ending in (("out", ".png"), ("npz", ".npz")):
         path = getattr(options, option)
         if path and path.suffix.lower() != ending:
             raise UserError(f"--{option} must be a {ending} file, not {str(path)!r}")
 
 
-def check_count(count: int, as_picture: bool) -> None:
-    """Raise UserError for more images than the output has room for."""
-    largest = LARGEST_PICTURE if as_picture else LARGEST_COUNT
+class Outputs(NamedTuple):
+    """What is to be written: a picture of all, a film of them, an archive, a folder of each."""
+
+    picture: Path | None = None
+    film: Path | None = None
+    archive: Path | None = None
+    separate: Path | None = None
+    columns: int | None = None  # of the picture; None: as many as rows
+    zoom: int | None = None
+
+
+def choose_outputs(options: argparse.Namespace, trained: Run | Shipped) -> Outputs:
+    """What the command line asks for, or else one picture beside those of the run."""
+    usual = trained.grid("walk" if options.interpolate else "generated")
+    picture = usual if not (options.npz or options.separate) else None
+    picture = options.out or picture
+    film = picture.with_suffix(".gif") if picture and options.interpolate else None
+    columns = options.grid[1] if options.grid else None
+    return Outputs(picture, film, options.npz, options.separate, columns, options.zoom)
+
+
+def check_count(count: int, outputs: Outputs) -> None:
+    """Raise UserError for more images than the outputs have room for."""
+    if outputs.film and count > LONGEST_WALK:
+        raise UserError(f"--interpolate draws at most {LONGEST_WALK:,} images")
+    largest = LARGEST_PICTURE if outputs.picture else LARGEST_COUNT
     if count > largest:
-        hint = "; --npz or --separate take more" if as_picture else ""
-        raise UserError(f"--count can be at most {largest:,}{hint}")
+        hint = "; --npz or --separate take more" if outputs.picture else ""
+        raise UserError(f"those are {count:,} images; it can be at most {largest:,}{hint}")
+    if outputs.picture and count * (outputs.zoom or 1) ** 2 > LARGEST_AREA:
+        raise UserError(f"{count:,} images are too many for one picture at --zoom {outputs.zoom}")
 
 
 def make_folder(folder: Path) -> None:
@@ -113,20 +168,14 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"{folder} cannot be made or is no folder: {error.strerror}") from None
 
 
-def write(
-    chunks: Iterable,
-    count: int,
-    shape: tuple,
-    picture: Path | None,
-    archive: Path | None,
-    separate: Path | None,
-) -> None:
+def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs) -> None:
     """Write `count` samples of `shape`, a chunk at a time, as what is asked for, and say where."""
     import numpy as np
 
-    from gan.grid import ZOOM, save_grid
+    from gan.grid import save_film, save_grid
     from gan.sampling import summary
 
+    picture, film, archive, separate, columns, zoom = outputs
     images, scores, digits = [], [], len(str(count - 1))
     with archive_of(archive, count, shape) if archive else nullcontext() as append:
         for chunk in chunks:
@@ -134,15 +183,21 @@ def write(
                 append(chunk)
             if separate:
                 for index, image in enumerate(chunk.images, sum(map(len, scores))):
-                    save_grid(separate / f"{index:0{digits}d}.png", image[np.newaxis], zoom=1)
+                    file = separate / f"{index:0{digits}d}.png"
+                    save_grid(file, image[np.newaxis], zoom=zoom or 1)
             if picture:  # the one output that takes all images at once
                 images.append(chunk.images)
             scores.append(chunk.scores)
     if picture:
-        save_grid(picture, np.concatenate(images), ZOOM if count <= ENLARGED_UP_TO else 1)
+        usual = ZOOM if count <= ENLARGED_UP_TO else 1
+        save_grid(picture, np.concatenate(images), zoom or usual, columns)
+    if film:
+        save_film(film, np.concatenate(images), zoom or FILM_ZOOM)
     print(f"D's score of the {count:,} kept: {summary(np.concatenate(scores))}")
     if picture:
         print(f"{shown_path(picture)}: {count:,} images")
+    if film:
+        print(f"{shown_path(film)}: the same, one after another")
     if archive:
         print(f"{shown_path(archive)}: images {(count, *shape)}, scores {(count,)}")
     if separate:
@@ -164,7 +219,7 @@ def archive_of(path: Path, count: int, shape: tuple) -> Iterator[Callable]:
         with npz.open(zipfile.ZipInfo("images.npy"), "w", force_zip64=True) as array:
             npy.write_array_header_1_0(array, header)
 
-            def append(chunk) -> None:
+            def append(chunk: Samples) -> None:
                 array.write(chunk.images.tobytes())
                 scores.append(chunk.scores)
 

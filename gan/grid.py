@@ -16,7 +16,8 @@ ZOOM = 3  # screen pixels for one of ours: 28 pixels are too few to look at
 GIF_FRAMES = 50  # at most, and of GIF_WIDTH pixels: together under 5 MB even for noise
 GIF_WIDTH = 340
 GIF_SECONDS = 8  # from the first frame to the last
-GIF_GREYS = 16
+GIF_GREYS, GIF_COLOURS = 16, 64
+FILM_MILLISECONDS = 80  # for each image
 
 
 def to_pixels(images: np.ndarray) -> np.ndarray:
@@ -29,16 +30,16 @@ def to_pixels(images: np.ndarray) -> np.ndarray:
     return np.clip(np.asarray(images, np.float32) * 127.5 + 127.5, 0, 255).astype(np.uint8)
 
 
-def combine_images(generated_images: np.ndarray) -> np.ndarray:
+def combine_images(generated_images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """Lay images [N, H, W, C] out row by row as one mosaic [rows*H, columns*W, C].
 
-    int(sqrt(N)) columns and as many rows as that takes, as in document 001; what is left of the
-    last row stays 0. The dtype is kept. Raises ValueError without images.
+    int(sqrt(N)) columns by default and as many rows as that takes, as in document 001; what is
+    left of the last row stays 0. The dtype is kept. Raises ValueError without images.
     """
     count, height, width, channels = generated_images.shape
     if count == 0:
         raise ValueError("no images to combine")
-    columns = math.isqrt(count)
+    columns = columns or math.isqrt(count)
     rows = math.ceil(count / columns)
     cells = np.zeros((rows * columns, height, width, channels), generated_images.dtype)
     cells[:count] = generated_images
@@ -46,23 +47,22 @@ def combine_images(generated_images: np.ndarray) -> np.ndarray:
     return mosaic.reshape(rows * height, columns * width, channels)
 
 
-def encode_grid(images: np.ndarray, zoom: int = ZOOM) -> bytes:
-    """PNG of the mosaic of images [N, H, W, 1 or 3], each of their pixels `zoom` pixels wide.
+def draw_grid(images: np.ndarray, zoom: int = ZOOM, columns: int | None = None) -> Image.Image:
+    """The mosaic of images [N, H, W, 1 or 3], each of their pixels `zoom` pixels wide.
 
     They are what `to_pixels` takes: float in [-1, 1], or uint8.
     """
-    mosaic = combine_images(to_pixels(images))
+    mosaic = combine_images(to_pixels(images), columns)
     mosaic = mosaic.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    return Image.fromarray(mosaic.squeeze(-1) if mosaic.shape[-1] == 1 else mosaic)
+
+
+def save_grid(path: Path, images: np.ndarray, zoom: int = ZOOM, columns: int | None = None) -> None:
+    """Write `draw_grid` of the images as a PNG, whole or not at all. Raises OSError."""
     buffer = io.BytesIO()
-    Image.fromarray(mosaic.squeeze(-1) if mosaic.shape[-1] == 1 else mosaic).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def save_grid(path: Path, images: np.ndarray, zoom: int = ZOOM) -> None:
-    """Write `encode_grid(images)` to `path`, whole or not at all. Raises OSError."""
-    png = encode_grid(images, zoom)
+    draw_grid(images, zoom, columns).save(buffer, "PNG")
     with replacing(path) as temporary:
-        temporary.write_bytes(png)
+        temporary.write_bytes(buffer.getvalue())
 
 
 def save_gif(path: Path, grids: Sequence[Path]) -> None:
@@ -76,6 +76,16 @@ def save_gif(path: Path, grids: Sequence[Path]) -> None:
     chosen = np.linspace(0, len(grids) - 1, min(len(grids), GIF_FRAMES)).round().astype(int)
     frames = [_gif_frame(grids[index]) for index in chosen]
     milliseconds = [max(40, 1000 * GIF_SECONDS // len(frames))] * (len(frames) - 1) + [2000]
+    _write_gif(path, frames, milliseconds)
+
+
+def save_film(path: Path, images: np.ndarray, zoom: int) -> None:
+    """Animate images [N, H, W, 1 or 3], one after another, as a GIF. Raises OSError."""
+    frames = [_few_colours(draw_grid(image[np.newaxis], zoom)) for image in images]
+    _write_gif(path, frames, FILM_MILLISECONDS)
+
+
+def _write_gif(path: Path, frames: list[Image.Image], milliseconds: int | list[int]) -> None:
     buffer = io.BytesIO()
     frames[0].save(
         buffer, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
@@ -89,5 +99,8 @@ def _gif_frame(grid: Path) -> Image.Image:
     with Image.open(grid) as image:
         width, height = (size // ZOOM for size in image.size)
         zoom = max(1, min(ZOOM, GIF_WIDTH // width))
-        frame = image.resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
-        return frame.quantize(GIF_GREYS) if frame.mode == "L" else frame.quantize(64)
+        return _few_colours(image.resize((width * zoom, height * zoom), Image.Resampling.NEAREST))
+
+
+def _few_colours(frame: Image.Image) -> Image.Image:
+    return frame.quantize(GIF_GREYS if frame.mode == "L" else GIF_COLOURS)

@@ -45,7 +45,7 @@ MLP = Recipe(
 )
 
 
-def linear(inputs: int, units: int, **options) -> layers.Dense:
+def linear(inputs: int, units: int, **options: object) -> layers.Dense:
     """PyTorch's `nn.Linear(inputs, units)` with its default initialisation."""
     limit = inputs**-0.5
     return layers.Dense(
@@ -59,7 +59,9 @@ def linear(inputs: int, units: int, **options) -> layers.Dense:
 class Adam(keras.optimizers.Adam):
     """PyTorch's Adam: Keras' own, but for where epsilon is added."""
 
-    def update_step(self, gradient, variable, learning_rate) -> None:
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         index = self._get_variable_index(variable)
         m, v = self._momentums[index], self._velocities[index]
         step = tf.cast(self.iterations + 1, variable.dtype)

@@ -57,7 +57,7 @@ class Report:
             self.live.start()
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         if CONSOLE.is_terminal:
             self.live.stop()
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from gan.errors import UserError
 
 
-def _number(value, kind: type, is_valid: Callable, wanted: str):
+def _number(value: object, kind: type, is_valid: Callable, wanted: str) -> int | float:
     """`value`, a number or the text of one, as `kind`; UserError saying what was `wanted`."""
     try:
         number = kind(value)
@@ -23,30 +24,30 @@ def _number(value, kind: type, is_valid: Callable, wanted: str):
     raise UserError(f"must be {wanted}, not {value!r}")
 
 
-def _whole_number(value, least: int, most: int) -> int:
+def _whole_number(value: object, least: int, most: int) -> int:
     wanted = f"a whole number from {least} to {most}"
     return _number(value, int, lambda number: least <= number <= most, wanted)
 
 
-def positive_int(value) -> int:
+def positive_int(value: object) -> int:
     return _whole_number(value, 1, 2**31 - 1)
 
 
-def size_number(value) -> int:
+def size_number(value: object) -> int:
     """A size of a batch or a vector; more than this fills any memory."""
     return _whole_number(value, 1, 2**16)
 
 
-def seed_number(value) -> int:
+def seed_number(value: object) -> int:
     """A seed as NumPy, Keras and TensorFlow all take it."""
     return _whole_number(value, 0, 2**31 - 1)
 
 
-def positive_float(value) -> float:
+def positive_float(value: object) -> float:
     return _number(value, float, lambda x: 0 < x <= 1e6, "a number above 0, at most a million")
 
 
-def fraction(value) -> float:
+def fraction(value: object) -> float:
     wanted = "a number of at least 0 and at most 0.99999"  # 1 - that is above 0 in float32
     return _number(value, float, lambda x: 0 <= x <= 0.99999, wanted)
 
@@ -61,7 +62,16 @@ def side_lengths(value: str) -> tuple[int, int]:
     return height, width
 
 
-def yes_or_no(value) -> bool:
+def rows_and_columns(value: str) -> tuple[int, int]:
+    """The text ROWSxCOLS as (rows, columns)."""
+    try:
+        rows, columns = (positive_int(count) for count in str(value).lower().split("x"))
+    except ValueError:
+        raise UserError(f"must be as 5x8 (rows x columns), not {value!r}") from None
+    return rows, columns
+
+
+def yes_or_no(value: object) -> bool:
     if not isinstance(value, bool):
         raise UserError(f"must be True or False, not {value!r}")
     return value
@@ -70,7 +80,7 @@ def yes_or_no(value) -> bool:
 def one_of(*choices: str) -> Callable:
     """A check that a value is one of `choices`."""
 
-    def check(value) -> str:
+    def check(value: object) -> str:
         if value not in choices:
             raise UserError(f"must be {' or '.join(choices)}, not {value!r}")
         return value
@@ -78,7 +88,7 @@ def one_of(*choices: str) -> Callable:
     return check
 
 
-def setting(check: Callable, help: str, **default):
+def setting(check: Callable, help: str, **default: object) -> Any:
     """Declare a field with what its command-line option needs."""
     return field(metadata={"check": check, "help": help}, **default)
 
@@ -152,7 +162,7 @@ OPTIONS = {"sync_batchnorm": False, "precision": "float32"}
 LENGTH = ("steps", "epochs")  # how long, not how: these alone may change when a run goes on
 
 
-def override(recipe: Recipe, **overrides) -> Recipe:
+def override(recipe: Recipe, **overrides: object) -> Recipe:
     """`recipe` with some settings replaced; `epochs` replaces `steps` and the other way round.
 
     Raises UserError for a setting that the design does not have.

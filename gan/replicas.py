@@ -7,6 +7,7 @@ replica all of this is what Keras does anyway.
 
 from __future__ import annotations
 
+import keras
 import tensorflow as tf
 from keras import layers
 
@@ -39,7 +40,9 @@ class BatchNormalization(layers.BatchNormalization):
     Keras lets each replica move its own, of which a checkpoint holds only the first's.
     """
 
-    def add_weight(self, *arguments, trainable: bool = True, **options):
+    def add_weight(
+        self, *arguments: object, trainable: bool = True, **options: object
+    ) -> keras.Variable:
         if not trainable:
             options["aggregation"] = "mean"
         return super().add_weight(*arguments, trainable=trainable, **options)

@@ -6,6 +6,7 @@ import argparse
 import sys
 import textwrap
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from gan.cluster import CONNECT_SECONDS, read_cluster
 from gan.command import (
@@ -23,6 +24,9 @@ from gan.errors import UserError
 from gan.progress import duration, say
 from gan.recipe import LENGTH, Recipe, positive_float, positive_int, side_lengths, yes_or_no
 from gan.runs import CHECKPOINT_SECONDS, REPOSITORY, Run
+
+if TYPE_CHECKING:
+    from gan.loop import Outcome
 
 LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
 
@@ -150,7 +154,7 @@ def warn(message: str) -> None:
     print("\n".join(["", bar, *lines, bar, ""]), file=sys.stderr)
 
 
-def report(run: Run, outcome, options: argparse.Namespace) -> None:
+def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
     """Say how far the run came, where its pictures are, and what can be done next."""
     if outcome.stopped_by:
         say(f"stopped after step {outcome.done:,} of {outcome.total:,}; all of it is saved")

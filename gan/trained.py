@@ -9,12 +9,16 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan.command import command_line, shown_path
 from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
 from gan.runs import REPOSITORY, Run, find_runs
 from gan.weights import load_weights, net_variables
+
+if TYPE_CHECKING:
+    from gan.loop import Design
 
 REFERENCE = REPOSITORY / "experiments" / "reference"
 BEST = "dense"  # the design whose shipped weights are taken when none is named
@@ -82,7 +86,7 @@ def choose_trained(options: argparse.Namespace) -> Run | Shipped:
     )
 
 
-def load(trained: Run | Shipped) -> tuple:
+def load(trained: Run | Shipped) -> tuple[Design, int]:
     """Build the design as it was trained; also how many steps it was."""
     config = trained.config()
     design = build_design(config["design"], tuple(config["data"]["images"][1:]), **config["recipe"])

@@ -29,7 +29,7 @@ class UpSamplingConv2D(keras.layers.Layer):
     around the small one. What differs is the order of the sums, hence the last digits.
     """
 
-    def __init__(self, filters: int, **options) -> None:
+    def __init__(self, filters: int, **options: object) -> None:
         super().__init__(**options)
         self.filters = filters
 

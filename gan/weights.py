@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan.errors import UserError
 from gan.files import remove
+
+if TYPE_CHECKING:
+    from gan.loop import Design
 
 VALUES_IN_A_FILE = 4_000_000
 
@@ -48,6 +52,6 @@ def _weights(variables: Sequence) -> list:
     return [variable for variable in variables if "float" in variable.dtype]
 
 
-def net_variables(design) -> list:
+def net_variables(design: Design) -> list:
     """All variables of both nets, BatchNorm's moving statistics among them."""
     return [*design.generator.variables, *design.discriminator.variables]

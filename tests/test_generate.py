@@ -115,7 +115,8 @@ def test_a_file_of_images_is_written_as_they_come(tmp_path):
 
     tracemalloc.start()
     for name in ("a", "b"):
-        generate.write(draw(), 1000 * chunks, shape, None, tmp_path / f"{name}.npz", None)
+        outputs = generate.Outputs(archive=tmp_path / f"{name}.npz")
+        generate.write(draw(), 1000 * chunks, shape, outputs)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5 * images.nbytes  # of 60
@@ -176,6 +177,61 @@ def test_design_chooses_the_newest_run_of_it(root, capsys):
     assert "run 'an-other'" in capsys.readouterr().out
 
 
+def test_a_grid_is_laid_out_as_asked_and_zoomed_without_smoothing(root, tmp_path):
+    out, npz = tmp_path / "a.png", tmp_path / "a.npz"
+    options = ("--root", root, "--grid", "2x5", "--zoom", 4, "--out", out, "--npz", npz)
+    assert run_here(generate.main, *options) == 0
+    with np.load(npz) as archive:
+        images = archive["images"][..., 0]
+    large = images.repeat(4, axis=1).repeat(4, axis=2)
+    expected = np.block([[*large[:5]], [*large[5:]]])
+    np.testing.assert_array_equal(picture(out), expected)
+
+
+def test_a_walk_leads_through_the_images_of_the_seed(root, tmp_path):
+    walk, images = tmp_path / "walk.npz", tmp_path / "images.npz"
+    options = ("--root", root, "--seed", 3, "--name", "first")
+    out = ("--out", tmp_path / "walk.png")
+    assert (
+        run_here(generate.main, *options, "--interpolate", "--grid", "3x6", "--npz", walk, *out)
+        == 0
+    )
+    assert run_here(generate.main, *options, "--count", 3, "--npz", images) == 0
+    walk, images = (np.load(path)["images"].astype(int) for path in (walk, images))
+    np.testing.assert_allclose(walk[::6], images, atol=1)
+    ways = np.abs(np.diff(walk, axis=0)).mean(axis=(1, 2, 3))
+    jumps = np.abs(np.diff(images, axis=0)).mean()
+    assert (ways > 0).all()
+    assert ways.max() < jumps / 3  # small steps, also from row to row
+    assert picture(tmp_path / "walk.png").shape == (3 * 84, 6 * 84)
+    with Image.open(tmp_path / "walk.gif") as film:
+        assert (film.n_frames, film.size) == (18, (224, 224))
+
+
+def test_a_walk_keeps_to_the_noise_that_g_knows():
+    """Normal noise keeps its length on the way, uniform noise its range."""
+
+    class Design:
+        def __init__(self, name):
+            self.recipe = build_design(name).recipe
+
+        def sample(self, noise):
+            self.noise = noise
+            return np.zeros((len(noise), 28, 28, 1), np.float32)
+
+        def discriminator(self, images, training):
+            return np.zeros((len(images), 1))
+
+    normal, uniform = Design("dense"), Design("d-on-g")
+    for design in (normal, uniform):
+        sampling.draw_walk(design, 0, 4, 8)
+    lengths = np.linalg.norm(normal.noise, axis=1)
+    assert lengths.min() > 0.95 * lengths[::8].min()
+    assert np.abs(uniform.noise).max() <= 1
+    middle = (uniform.noise[0] + uniform.noise[8]) / 2
+    np.testing.assert_allclose(uniform.noise[4], middle, atol=1e-6)
+
+
 BAD = {
     "no such run": (["--name", "third"], "no trained run 'third'"),
     "candidates for nothing": (["--candidates", "5"], "goes with --nice"),
@@ -185,6 +241,11 @@ BAD = {
     "far too many": (["--npz", "x.npz", "--count", "2000000"], "at most 1,000,000"),
     "no images": (["--count", "0"], "a whole number from 1"),
     "too many": (["--count", "50000"], "at most 40,000"),
+    "two sizes": (["--count", "5", "--grid", "2x2"], "not both"),
+    "no grid": (["--grid", "2x"], "as 5x8"),
+    "far too large": (["--zoom", "50"], "at most 40"),
+    "a nice walk": (["--interpolate", "--nice"], "not both"),
+    "a long walk": (["--interpolate", "--grid", "40x40"], "at most 1,000"),
     "no PNG": (["--out", "x.jpg"], "must be a .png file"),
     "out of the folder": (["--name", "../first"], "no run can be called"),
     "unwritable": (["--out", "/dev/null/x.png"], "cannot be made"),
