@@ -49,13 +49,17 @@ def our_steps(name: str, images=None, **settings):
     design = build_design(name, images.shape[1:], **settings)
     schedule = Schedule(design.recipe, len(images), seed=0)
     run_steps = compile_steps(design, images, schedule)
-    count = 1
+    first, count = 0, 1
 
     def run(seconds: float) -> float:
-        nonlocal count
+        nonlocal first, count
         started, steps = time.monotonic(), 0
         while (passed := time.monotonic() - started) < seconds:
-            steps += len(run_steps(0, count))
+            # On from there, as a training goes: on the same images again and again D would soon be
+            # sure of all, and numbers that small are slow to compute with.
+            end = min(first + count, schedule.run_end(first))
+            steps += len(run_steps(first, end - first))
+            first = end
             rate = steps / (time.monotonic() - started)
             count = min(max(1, int(rate / 4)), STEPS_PER_CALL)
         return steps / passed

@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,27 +86,8 @@ def run_command(main: Callable[[], int]) -> None:
 
 
 def load_tensorflow() -> None:
-    """Start TensorFlow and Keras without what they write to stderr while they do.
-
-    That comes from C++ before TensorFlow's own log level applies, so the descriptor is turned
-    away. Where the start fails, what was written is shown.
-    """
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as chatter:
-        os.dup2(chatter.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()  # looks for GPUs, and says so
-        except Exception:
-            chatter.seek(0)
-            os.write(stderr, chatter.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+    """Start TensorFlow and Keras, which takes seconds: after all cheap checks."""
+    import gan.quiet  # noqa: F401
 
 
 def command_line(module: str, *arguments: str) -> str:

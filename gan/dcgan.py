@@ -26,6 +26,8 @@ Deviations, each on purpose:
 
 from __future__ import annotations
 
+import gan.quiet  # noqa: F401  # isort: skip
+
 import keras
 import tensorflow as tf
 from keras import layers

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import platform
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -156,7 +157,10 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     workers = Workers(strategy)
     run = run or Run(design.name)
-    dataset = dataset or load_images()
+    if dataset is None:
+        dataset = load_images()
+        if dataset.warning:
+            warnings.warn(dataset.warning, stacklevel=3)
     if dataset.images.shape[1:] != design.image_shape:
         raise UserError(
             f"{dataset.name} holds images {dataset.images.shape[1:]}, "

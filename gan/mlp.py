@@ -24,6 +24,8 @@ Deviations, each on purpose:
 
 from __future__ import annotations
 
+import gan.quiet  # noqa: F401  # isort: skip
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -56,6 +58,7 @@ def linear(inputs: int, units: int, **options: object) -> layers.Dense:
     )
 
 
+@keras.saving.register_keras_serializable("gan")
 class Adam(keras.optimizers.Adam):
     """PyTorch's Adam: Keras' own, but for where epsilon is added."""
 
@@ -73,6 +76,7 @@ class Adam(keras.optimizers.Adam):
         variable.assign_sub(rate * m_hat / (tf.sqrt(v_hat) + self.epsilon))
 
 
+@keras.saving.register_keras_serializable("gan")
 class BatchNorm1d(BatchNormalization):
     """PyTorch's BatchNorm1d: Keras' layer with the unbiased variance in the moving average."""
 

@@ -34,6 +34,7 @@ def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, value) if context else value
 
 
+@keras.saving.register_keras_serializable("gan")
 class BatchNormalization(layers.BatchNormalization):
     """Keras' layer with the same moving statistics on all replicas: the mean of what each adds.
 
@@ -48,6 +49,7 @@ class BatchNormalization(layers.BatchNormalization):
         return super().add_weight(*arguments, trainable=trainable, **options)
 
 
+@keras.saving.register_keras_serializable("gan")
 class Dropout(layers.Dropout):
     """Keras' layer with another mask on each replica; Keras draws the same for all."""
 

@@ -197,6 +197,16 @@ def test_the_step_takes_equal_batches_whatever_the_net_has_seen():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_nets_are_saved_and_loaded_as_any_keras_model(tmp_path, name):
+    design = build_design(name)
+    for net in (design.generator, design.discriminator):
+        net.save(tmp_path / "net.keras")
+        again = keras.models.load_model(tmp_path / "net.keras")
+        inputs = np.random.default_rng(0).normal(size=(2, *net.input_shape[1:]))
+        np.testing.assert_array_equal(net(inputs), again(inputs))
+
+
 GRIDS = {
     "d-on-g": {"0_0", "0_2", "1_0"},
     "mlp": {"0", "3"},

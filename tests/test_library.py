@@ -1,0 +1,59 @@
+"""The project as a library: in a notebook, in a script."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import REPOSITORY
+
+NOTEBOOK = REPOSITORY / "experiments" / "quickstart.ipynb"
+
+
+def cells():
+    found = json.loads(NOTEBOOK.read_text())["cells"]
+    return [cell for cell in found if cell["cell_type"] == "code"]
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_the_notebook_runs_from_top_to_bottom(tmp_path, small_data, monkeypatch):
+    monkeypatch.setenv("GAN_DATA", small_data)
+    monkeypatch.chdir(NOTEBOOK.parent)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    names = {}
+    for cell in cells():
+        source = "".join(cell["source"])
+        source = source.replace('Run("quickstart")', f'Run("quickstart", {str(tmp_path)!r})')
+        exec(source.replace("epochs=3000", "epochs=3"), names)
+    assert names["images"].shape == (32, 28, 28, 1)
+    assert (tmp_path / "experiments" / "quickstart" / "generator.keras").exists()
+    assert (tmp_path / "images" / "quickstart" / "curves.png").exists()
+
+
+def test_the_notebook_shows_what_it_gave():
+    outputs = [output for cell in cells() for output in cell["outputs"]]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    kinds = {output["output_type"] for output in outputs}
+    assert kinds <= {"display_data", "execute_result"}  # no error, no chatter
+
+
+def test_a_script_is_quiet_and_writes_to_its_run_only(tmp_path, small_data):
+    script = f"""
+from gan.dense import GAN
+from gan.runs import Run
+
+gan = GAN()
+gan.train(epochs=4, batch_size=8, sample_interval=2, run=Run("mine", {str(tmp_path)!r}))
+gan.sample_images(epoch=4, run=Run("mine", {str(tmp_path)!r}))
+print(gan.generator(gan.generator.inputs[0]).shape)
+"""
+    command = [sys.executable, "-c", script]
+    environment = {"PATH": "", "GAN_DATA": small_data, "PYTHONPATH": str(REPOSITORY)}
+    environment["HOME"] = environment["KERAS_HOME"] = str(tmp_path / "home")
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "(None, 28, 28, 1)"
+    assert all(line.startswith("step ") for line in lines[:-1])
+    assert {path.name for path in tmp_path.iterdir()} == {"experiments", "images", "home"}
+    assert {path.name for path in (tmp_path / "images").iterdir()} == {"mine"}
