@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import mean
 
@@ -38,25 +38,45 @@ def reproductions() -> str:
     titles = [MEASURES[name][0] for name in (*SHOWN, "nearest_training_image")]
     lines = [f"| design | steps | seeds | minutes | {' | '.join(titles)} |"]
     lines += ["|" + "---|" * (4 + len(titles))]
-    floor = None
-    for name in DESIGNS:
-        path = FIGURES / name / "result.json"
-        if not path.exists():
-            continue
-        result = stored(path)
-        floor = result["floor"]
-        for precision in ("float32", "bfloat16"):
-            if runs := result.get(precision):
-                title = f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
-                speed = stored(benchmark.RESULT)["training"][name]["steps_per_second"][precision]
-                steps = runs[0]["steps"]
-                cells = [title, f"{steps:,}", str(len(runs)), f"{steps / speed / 60:.0f}"]
-                cells += [spread(runs, name) for name in (*SHOWN, "nearest_training_image")]
-                lines.append(f"| {' | '.join(cells)} |")
-    if floor:
-        cells = [format(floor[name], MEASURES[name][1]) for name in SHOWN]
-        lines.append(f"| real training images | | | | {' | '.join(cells)} | 1 |")
+    for name, precision, runs, minutes in reproduced():
+        title = f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
+        cells = [title, f"{runs[0]['steps']:,}", str(len(runs)), f"{minutes:.0f}"]
+        cells += [spread(runs, measure) for measure in (*SHOWN, "nearest_training_image")]
+        lines.append(f"| {' | '.join(cells)} |")
+    cells = [format(floor()[name], MEASURES[name][1]) for name in SHOWN]
+    lines.append(f"| real training images | | | | {' | '.join(cells)} | 1 |")
     return "\n".join(lines)
+
+
+def results() -> str:
+    """The few figures that README shows of each design: the mean of its seeds."""
+    shown = ("frechet_distance", "classifier_score", "precision", "recall", "coverage")
+    lines = [f"| design | {' | '.join(MEASURES[name][0] for name in shown)} | seeds | minutes |"]
+    lines += ["|---" * (3 + len(shown)) + "|"]
+    for name, precision, runs, minutes in reproduced():
+        if precision == "float32":
+            cells = [format(mean(r["figures"][m] for r in runs), MEASURES[m][1]) for m in shown]
+            lines.append(f"| `{name}` | {' | '.join(cells)} | {len(runs)} | {minutes:.0f} |")
+    cells = [format(floor()[name], MEASURES[name][1]) for name in shown]
+    lines.append(f"| real training images | {' | '.join(cells)} | | |")
+    return "\n".join(lines)
+
+
+def reproduced() -> Iterator[tuple[str, str, list[dict], float]]:
+    """Design, precision, runs and minutes alone of everything trained at full length."""
+    speeds = stored(benchmark.RESULT)["training"]
+    for name in DESIGNS:
+        if (path := FIGURES / name / "result.json").exists():
+            result = stored(path)
+            for precision in ("float32", "bfloat16"):
+                if runs := result.get(precision):
+                    speed = speeds[name]["steps_per_second"][precision]
+                    yield name, precision, runs, runs[0]["steps"] / speed / 60
+
+
+def floor() -> dict:
+    """What real training images are measured at, the same with every design."""
+    return stored(FIGURES / "dense" / "result.json")["floor"]
 
 
 def spread(runs: list[dict], measure: str) -> str:
@@ -70,20 +90,18 @@ def spread(runs: list[dict], measure: str) -> str:
 def digits() -> str:
     """The share of each digit, of seed 0 of every design."""
     lines = ["| design | " + " | ".join(map(str, range(10))) + " |", "|---" * 11 + "|"]
-    floor = None
-    for name in DESIGNS:
-        if (path := FIGURES / name / "result.json").exists():
-            result = stored(path)
-            floor = result["floor"]["digits"]
-            shares = result["float32"][0]["figures"]["digits"]
+    for name, precision, runs, _ in reproduced():
+        if precision == "float32":
+            shares = runs[0]["figures"]["digits"]
             lines.append(f"| `{name}` | {' | '.join(f'{share:.1%}' for share in shares)} |")
-    if floor:
-        lines.append(f"| real training images | {' | '.join(f'{s:.1%}' for s in floor)} |")
+    shares = floor()["digits"]
+    lines.append(f"| real training images | {' | '.join(f'{share:.1%}' for share in shares)} |")
     return "\n".join(lines)
 
 
 TABLES: dict[str, Callable[[], str]] = {
     "reproductions": reproductions,
+    "results": results,
     "digits": digits,
     "parity": lambda: parity.table(stored(parity.RESULT)),
     "speed": lambda: benchmark.table(stored(benchmark.RESULT)).split("\n\n")[0],
