@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from gan import batches
 from gan.batches import Schedule
+from gan.board import check_board, write_board
 from gan.curves import draw_curves
 from gan.data import Dataset, load_images
 from gan.distribute import Workers, worker_losses
@@ -145,12 +146,14 @@ def train(
     fresh: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     strategy: tf.distribute.Strategy | None = None,
+    tensorboard: bool = False,
 ) -> Outcome:
     """Train `design` up to its recipe's length, going on where `run` stopped before.
 
     `run` defaults to the one called as the design is, `dataset` to `load_images()`, `strategy` to
     the present one, in which the design was built; `fresh` starts over. SIGINT and SIGTERM save a
-    checkpoint and end it early. Of several workers the chief alone reads and writes the run.
+    checkpoint and end it early. `tensorboard` logs for TensorBoard, too. Of several workers the
+    chief alone reads and writes the run.
     Raises UserError where the run, the data and the design do not fit together, RunError when the
     disk fails, the losses are no numbers any more, or another worker is gone.
     """
@@ -166,6 +169,8 @@ def train(
             f"{dataset.name} holds images {dataset.images.shape[1:]}, "
             f"but the nets were built for {design.image_shape}"
         )
+    if tensorboard:
+        check_board()
     schedule = Schedule(design.recipe, len(dataset.images), seed)
     check_slices(schedule, strategy.num_replicas_in_sync)
     total, steps_per_epoch = schedule.total_steps, schedule.steps_per_epoch
@@ -209,6 +214,9 @@ def train(
                 if workers.is_chief:
                     with what_is_left(done, saved):
                         publish(design, run, done, schedule)
+                        if tensorboard:
+                            grids = grids_until(design, run, done, schedule, saved)
+                            write_board(run, grids, saved, done)
                         run.checkpoints.save(done, variables, config, run.metrics, kept_every)
                 saved, last_checkpoint = done, time.monotonic()
             if at_end:
@@ -258,19 +266,23 @@ def draw_grids(design: Design, run: Run, noise: tf.Tensor, done: int, schedule: 
         save_grid(run.grid(name), design.sample(noise))
     if done == schedule.total_steps:
         save_grid(run.grid("final"), design.sample(noise))
-        save_gif(run.images / "training.gif", grids_until(design, run, done, schedule))
+        grids = grids_until(design, run, done, schedule)
+        save_gif(run.images / "training.gif", list(grids.values()))
 
 
-def grids_until(design: Design, run: Run, done: int, schedule: Schedule) -> list[Path]:
-    """The document's grids of the first `done` steps, in order."""
-    names = (design.grid_name(step, schedule.steps_per_epoch) for step in range(done))
-    return [run.grid(name) for name in names if name]
+def grids_until(
+    design: Design, run: Run, done: int, schedule: Schedule, first: int = 0
+) -> dict[int, Path]:
+    """The document's grids of the steps from `first` to before `done`, in order."""
+    names = {step: design.grid_name(step, schedule.steps_per_epoch) for step in range(first, done)}
+    return {step: run.grid(name) for step, name in names.items() if name}
 
 
 def publish(design: Design, run: Run, done: int, schedule: Schedule) -> None:
     """Draw what shows how far the run is: its losses, and the page to look through it."""
     draw_curves(run.metrics, run.grid("curves"), design.d_loss_terms)
-    write_page(run, grids_until(design, run, done, schedule), done, schedule.total_steps)
+    grids = grids_until(design, run, done, schedule)
+    write_page(run, list(grids.values()), done, schedule.total_steps)
 
 
 def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:

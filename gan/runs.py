@@ -138,7 +138,8 @@ class Run:
         `metrics` are the columns of its log. `fresh` clears what an earlier run left.
         """
         if fresh:
-            for path in (self.checkpoints.folder, self.metrics, self.results, self.images):
+            board = self.folder / "tensorboard"
+            for path in (self.checkpoints.folder, self.metrics, self.results, board, self.images):
                 remove(path)
         self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
         self.images.mkdir(parents=True, exist_ok=True)

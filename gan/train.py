@@ -55,6 +55,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--fresh", action="store_true", help="start the run over, deleting it")
     parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="log for TensorBoard, too, to experiments/RUN/tensorboard; takes that package",
+    )
+    parser.add_argument(
         "--checkpoint-seconds",
         type=checked(positive_float),
         metavar="S",
@@ -127,6 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
         dataset,
         seed=options.seed,
         fresh=options.fresh,
+        tensorboard=options.tensorboard,
         checkpoint_seconds=options.checkpoint_seconds,
         strategy=strategy,
     )

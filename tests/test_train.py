@@ -1,6 +1,7 @@
 """Training through the real command: what it writes, how it stops, goes on and refuses."""
 
 import csv
+import importlib.util
 import json
 import signal
 import time
@@ -143,3 +144,18 @@ def test_training_outlives_the_reader_of_its_output(tmp_path, small_data):
     process.stdout.close()
     process.wait(timeout=60)
     assert Run("dense", tmp_path).checkpoints.steps() == [50]
+
+
+def test_tensorboard_gets_the_losses_and_grids(tmp_path, small_data, capsys):
+    command = small_run(tmp_path, small_data, "--steps", 25, "--tensorboard")
+    if importlib.util.find_spec("tensorboard") is None:
+        assert run_here(train.main, *command) == 2
+        assert "pip install tensorboard" in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == []
+        return
+    assert run_here(train.main, *command) == 0
+    [events] = (Run("dense", tmp_path).folder / "tensorboard").iterdir()
+    events = tf.compat.v1.train.summary_iterator(str(events))
+    found = [value.tag for event in events for value in event.summary.value]
+    assert found.count("d_loss") == 3
+    assert found.count("grid") == 1
