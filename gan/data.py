@@ -137,7 +137,11 @@ def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnis
         images = [read_npz(path, array)[..., np.newaxis] for array in ("x_train", "x_test")]
         with np.load(path, allow_pickle=False) as archive:
             labels = [archive[array] for array in ("y_train", "y_test")]
-    except (OSError, KeyError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    except UserError:
+        raise
+    except (KeyError, ValueError) as error:
         raise UserError(f"{path} cannot be read as MNIST: {error}") from None
     if any(part.shape[1:] != (28, 28, 1) for part in images):
         raise UserError(f"{path} is not MNIST: its images are {images[0].shape[1:3]}, not 28x28")

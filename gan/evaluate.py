@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,12 +77,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.npz:
         images = read_images(options.npz)[: options.count]
         source, target = {"file": str(options.npz), "count": len(images)}, options.json
-        mnist = load_mnist(options.data, say)
+        mnist = load_reference(options.data, len(images))
         load_tensorflow()
     else:
         trained = choose_trained(options)
         check_shape(trained.config()["data"]["images"][1:], f"run {trained.name!r}")
-        mnist = load_mnist(options.data, say)
+        mnist = load_reference(options.data, options.count)
         load_tensorflow()
         design, steps = load(trained)
         target = options.json or trained.results
@@ -92,8 +93,17 @@ def main(arguments: list[str] | None = None) -> int:
         write(target, result)
         print(f"\n{shown_path(target)}")
     if target and not options.json:
-        publish_again(trained, design, steps)
+        with writing(trained.images):
+            publish_again(trained, design, steps)
     return 0
+
+
+def load_reference(source: str, count: int) -> Mnist:
+    """MNIST, in which there must be `count` images of either part. Raises UserError."""
+    mnist = load_mnist(source, say)
+    if (most := min(len(mnist.train), len(mnist.test))) < count:
+        raise UserError(f"there are but {most} images to compare with; choose a smaller --count")
+    return mnist
 
 
 def read_images(path: Path) -> np.ndarray:
@@ -189,12 +199,19 @@ def table(result: dict) -> str:
 
 def write(path: Path, result: dict) -> None:
     """Write the figures to `path`. Raises UserError."""
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the disk has against it into a UserError about `path`."""
+    try:
+        yield
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+        raise UserError(f"{error.filename or path} cannot be written: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -21,12 +21,18 @@ VALUES_IN_A_FILE = 4_000_000
 
 
 def save_weights(folder: Path, variables: Sequence) -> None:
-    """Write Keras `variables` to `folder`, rounded to half precision."""
+    """Write Keras `variables` to `folder`, rounded to half precision.
+
+    Raises ValueError when one holds a number too large for that.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("weights-*.npy"):
         remove(old)
     values = np.concatenate([np.ravel(variable.numpy()) for variable in _weights(variables)])
-    values = values.astype(np.float16)
+    with np.errstate(over="ignore"):
+        values = values.astype(np.float16)
+    if not np.isfinite(values).all():
+        raise ValueError("a weight is too large for half precision, or no number")
     for number, first in enumerate(range(0, len(values), VALUES_IN_A_FILE)):
         part = values[first : first + VALUES_IN_A_FILE]
         np.save(folder / f"weights-{number}.npy", part, allow_pickle=False)

@@ -28,6 +28,9 @@ def test_weights_that_are_not_whole_are_refused(tmp_path):
     save_weights(tmp_path, variables[:-1])
     with pytest.raises(UserError, match="of other nets"):
         load_weights(tmp_path, variables)
+    variables[0].assign(variables[0] + 1e6)
+    with pytest.raises(ValueError, match="too large"):
+        save_weights(tmp_path / "new", variables)
     (tmp_path / "weights-0.npy").write_bytes(b"damaged")
     with pytest.raises(UserError, match="missing or damaged"):
         load_weights(tmp_path, variables)
