@@ -6,7 +6,7 @@
 RUN := .venv/bin/python -m
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory frozen digits-check bench growth parity two-workers test test-devices test-faults lint format clean clean-runs
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory frozen digits-check bench growth parity two-workers test test-slow test-faults lint format clean clean-runs
 
 help:
 	@echo "targets:"
@@ -72,7 +72,7 @@ two-workers: .venv/installed  ## train dcgan on two processes of this machine
 test: .venv/installed  ## run the tests
 	@$(RUN) pytest -q -n 2 --dist loadscope -m "not slow" tests
 
-test-devices: .venv/installed  ## run the slower tests of several devices and workers (2 minutes)
+test-slow: .venv/installed  ## run the slow tests: many devices, killed workers, shipped weights (5 minutes)
 	@$(RUN) pytest -q -m slow tests
 
 test-faults: .venv/installed  ## kill, damage and misuse the commands (10 minutes)
