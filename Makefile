@@ -6,7 +6,7 @@
 RUN := .venv/bin/python -m
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory frozen digits-check bench growth parity two-workers test test-slow test-faults lint format clean clean-runs
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory overview frozen digits-check bench growth parity two-workers test test-slow test-faults lint format clean clean-runs
 
 help:
 	@echo "targets:"
@@ -51,6 +51,9 @@ next-steps: .venv/installed  ## try other latent sizes, lengths and data on dens
 theory: .venv/installed  ## hold a trained discriminator against the best there is (1 minute)
 	@.venv/bin/python experiments/optimal_discriminator.py
 
+overview: .venv/installed  ## draw a row of digits from each design that ships
+	@.venv/bin/python experiments/overview.py
+
 frozen: .venv/installed  ## see the documents' way of training leave D as it was on Keras 3
 	@.venv/bin/python experiments/frozen_discriminator.py
 
@@ -88,14 +91,16 @@ clean:  ## remove .venv and caches; runs and pictures stay
 	rm -rf .venv .pytest_cache .ruff_cache
 	find gan experiments tests -name __pycache__ -exec rm -rf {} +
 
-# What ships lies in folders called reference; experiments/__pycache__ is no run.
-RUNS = for run in experiments/*/ images/*/; do case $$run in \
-	*/reference/|*/__pycache__/|*\**) ;; *) $(1);; esac; done
+# What ships lies in folders called reference; a folder that is no run, or a link, stays.
+RUNS = for folder in images/* experiments/*; do name=$${folder\#*/}; \
+	if [ -d "$$folder" ] && [ ! -L "$$folder" ] && [ "$$name" != reference ] && \
+	  { [ -f "experiments/$$name/config.json" ] || [ -f "images/$$name/generated.png" ]; }; \
+	then $(1); fi; done
 
 clean-runs:  ## delete all runs and their pictures, after asking
-	@$(call RUNS,du -sh "$$run")
+	@$(call RUNS,du -sh "$$folder")
 	@printf 'delete these folders for good? [y/N] '; read answer; \
-	case "$$answer" in [yY]) $(call RUNS,rm -rf "$$run"); echo deleted;; *) echo "nothing deleted";; esac
+	case "$$answer" in [yY]) $(call RUNS,rm -rf "$$folder"); echo deleted;; *) echo "nothing deleted";; esac
 
 # The first of these interpreters that runs, is of a version TensorFlow has wheels for, and can
 # make a virtual environment.

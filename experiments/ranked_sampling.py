@@ -17,7 +17,7 @@ from gan.command import load_tensorflow, run_command
 from gan.data import load_mnist
 from gan.designs import DESIGNS
 from gan.metrics import frechet_distance, neighbourhood_metrics
-from gan.trained import Shipped, load
+from gan.trained import REFERENCE, Shipped, load
 
 RESULT, PLOT = FIGURES / "ranked_sampling.json", PICTURES / "ranked_sampling.png"
 KEPT = 2000
@@ -86,11 +86,12 @@ def main() -> int:
     real_features, _ = look(classifier, mnist.test)
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {"designs": {}}
     designs = result["designs"]
-    for name in options.designs or DESIGNS:
+    shipped = [name for name in DESIGNS if (REFERENCE / name / "config.json").exists()]
+    for name in options.designs or shipped:
         designs[name] = study(name, real_features, classifier)
         print(f"{name} measured", flush=True)
-    designs = {name: designs[name] for name in DESIGNS if name in designs}
-    result = store(RESULT, "make ranked", {"kept": KEPT, "shares": SHARES, "designs": designs})
+        kept = {each: designs[each] for each in DESIGNS if each in designs}
+        result = store(RESULT, "make ranked", {"kept": KEPT, "shares": SHARES, "designs": kept})
     print(table(result))
     plot(result)
     return 0

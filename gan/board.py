@@ -25,9 +25,16 @@ def check_board() -> None:
 def write_board(run: Run, grids: dict[int, Path], saved: int, done: int) -> None:
     """Add what came from `saved` to `done` steps to experiments/<run>/tensorboard.
 
-    It is called with each checkpoint, so what is there is never ahead of what a run goes on from.
-    `grids` are the pictures of steps among them.
+    It is called after each checkpoint, so what is there is not ahead of what a run goes on from.
+    `grids` are the pictures of steps among them. Raises OSError.
     """
+    try:
+        _write(run, grids, saved, done)
+    except tf.errors.OpError as error:
+        raise OSError(None, error.message, str(run.folder / "tensorboard")) from None
+
+
+def _write(run: Run, grids: dict[int, Path], saved: int, done: int) -> None:
     columns = read_metrics(run.metrics)
     steps = columns.pop("step").astype(int)
     with tf.summary.create_file_writer(str(run.folder / "tensorboard")).as_default():

@@ -40,7 +40,8 @@ def draw_curves(metrics: Path, picture: Path, d_loss_terms: int) -> None:
 
     `d_loss_terms` is 2 where d_loss is the sum of its halves and not their mean. D cannot tell
     real from fake where that mean is ln 2; ln 2 less the mean estimates the Jensen-Shannon
-    divergence (document 001), from below as far as D is not the best there is. Raises OSError.
+    divergence (document 001): too low where D is not the best there is, too high where it knows
+    its training images by heart. Raises OSError.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure  # not pyplot, which would keep every figure

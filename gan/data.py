@@ -109,12 +109,12 @@ def load_images(
 
 
 class Mnist(NamedTuple):
-    """All of MNIST: uint8 images [60000 and 10000, 28, 28, 1] and labels [N] in 0..9."""
+    """All of MNIST: uint8 images [60000 and 10000, 28, 28, 1]; labels [N] in 0..9, or None."""
 
     train: np.ndarray
     test: np.ndarray
-    train_labels: np.ndarray
-    test_labels: np.ndarray
+    train_labels: np.ndarray | None
+    test_labels: np.ndarray | None
 
 
 def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnist:
@@ -134,17 +134,19 @@ def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnis
             ) from None
     path = Path(source)
     try:
-        images = [read_npz(path, array)[..., np.newaxis] for array in ("x_train", "x_test")]
+        images = [read_npz(path, array) for array in ("x_train", "x_test")]
+        images = [each[..., np.newaxis] if each.ndim == 3 else each for each in images]
         with np.load(path, allow_pickle=False) as archive:
-            labels = [archive[array] for array in ("y_train", "y_test")]
+            labels = [archive.get(name) for name in ("y_train", "y_test")]
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except UserError:
         raise
-    except (KeyError, ValueError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} cannot be read as MNIST: {error}") from None
-    if any(part.shape[1:] != (28, 28, 1) for part in images):
-        raise UserError(f"{path} is not MNIST: its images are {images[0].shape[1:3]}, not 28x28")
+    for each in images:
+        if each.shape[1:] != (28, 28, 1):
+            raise UserError(f"{path} is not MNIST: it has images {each.shape[1:]}, not (28, 28, 1)")
     return Mnist(*images, *labels)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError("give a run or --npz, not both")
     if not LEAST <= options.count <= COUNT:
         raise UserError(f"--count must be from {LEAST} to {COUNT:,}")
+    if options.json:
+        check_target(options.json)
     if options.npz:
         images = read_images(options.npz)[: options.count]
         source, target = {"file": str(options.npz), "count": len(images)}, options.json
@@ -96,6 +98,14 @@ def main(arguments: list[str] | None = None) -> int:
         with writing(trained.images):
             publish_again(trained, design, steps)
     return 0
+
+
+def check_target(path: Path) -> None:
+    """Raise UserError unless a file can be written at `path`; its folder is made."""
+    if path.is_dir() or not path.name:
+        raise UserError(f"--json must be a file, and {path} is a folder")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def load_reference(source: str, count: int) -> Mnist:
@@ -141,14 +151,18 @@ def draw(
 
 
 def publish_again(run: Run, design: Design, steps: int) -> None:
-    """Put the figures onto the run's page, which was written before they were there."""
+    """Put the figures onto the run's page, which was written before they were there.
+
+    Where the run is being trained that does it, with its next checkpoint.
+    """
     from gan.batches import Schedule
     from gan.loop import publish
 
     config = run.config()
-    publish(
-        design, run, steps, Schedule(design.recipe, config["data"]["images"][0], config["seed"])
-    )
+    schedule = Schedule(design.recipe, config["data"]["images"][0], config["seed"])
+    with suppress(UserError), run.locked():
+        run.images.mkdir(parents=True, exist_ok=True)
+        publish(design, run, run.checkpoints.path(steps) / "metrics.csv", steps, schedule)
 
 
 def evaluate(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print) -> dict:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from gan.sampling import Samples
 
 LARGEST_PICTURE = 40_000  # images in one PNG: 200 x 200
-LARGEST_AREA = 640_000  # images times the square of their zoom: half a gigabyte of pixels
+LARGEST_AREA = 5e8  # bytes of one picture's pixels
 LARGEST_COUNT = 1_000_000  # images: 0.8 GB of 28x28, which --nice keeps in memory
 LONGEST_WALK = 1_000  # images
 COUNT = 100
@@ -85,7 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
     count = rows * columns
     trained = choose_trained(options)
     outputs = choose_outputs(options, trained)
-    check_count(count, outputs)
+    if options.interpolate and count > LONGEST_WALK:
+        raise UserError(f"--interpolate draws at most {LONGEST_WALK:,} images")
+    check_count(count, outputs, trained.config()["data"]["images"][1:])
     for folder in (path.parent for path in (outputs.picture, outputs.archive) if path):
         make_folder(folder)
     if outputs.separate:
@@ -148,16 +151,15 @@ def choose_outputs(options: argparse.Namespace, trained: Run | Shipped) -> Outpu
     return Outputs(picture, film, options.npz, options.separate, columns, options.zoom)
 
 
-def check_count(count: int, outputs: Outputs) -> None:
-    """Raise UserError for more images than the outputs have room for."""
-    if outputs.film and count > LONGEST_WALK:
-        raise UserError(f"--interpolate draws at most {LONGEST_WALK:,} images")
+def check_count(count: int, outputs: Outputs, shape: Sequence[int]) -> None:
+    """Raise UserError for more images of `shape` than the outputs have room for."""
     largest = LARGEST_PICTURE if outputs.picture else LARGEST_COUNT
     if count > largest:
         hint = "; --npz or --separate take more" if outputs.picture else ""
         raise UserError(f"those are {count:,} images; it can be at most {largest:,}{hint}")
-    if outputs.picture and count * (outputs.zoom or 1) ** 2 > LARGEST_AREA:
-        raise UserError(f"{count:,} images are too many for one picture at --zoom {outputs.zoom}")
+    usual = ZOOM if count <= ENLARGED_UP_TO else 1
+    if outputs.picture and count * math.prod(shape) * (outputs.zoom or usual) ** 2 > LARGEST_AREA:
+        raise UserError(f"{count:,} images are too many for one picture; try --zoom 1, or --npz")
 
 
 def make_folder(folder: Path) -> None:

@@ -213,11 +213,11 @@ def train(
             if done > saved and (at_end or overdue or kept):
                 if workers.is_chief:
                     with what_is_left(done, saved):
-                        publish(design, run, done, schedule)
+                        publish(design, run, run.metrics, done, schedule)
+                        run.checkpoints.save(done, variables, config, run.metrics, kept_every)
                         if tensorboard:
                             grids = grids_until(design, run, done, schedule, saved)
                             write_board(run, grids, saved, done)
-                        run.checkpoints.save(done, variables, config, run.metrics, kept_every)
                 saved, last_checkpoint = done, time.monotonic()
             if at_end:
                 break
@@ -278,11 +278,11 @@ def grids_until(
     return {step: run.grid(name) for step, name in names.items() if name}
 
 
-def publish(design: Design, run: Run, done: int, schedule: Schedule) -> None:
+def publish(design: Design, run: Run, metrics: Path, done: int, schedule: Schedule) -> None:
     """Draw what shows how far the run is: its losses, and the page to look through it."""
-    draw_curves(run.metrics, run.grid("curves"), design.d_loss_terms)
+    draw_curves(metrics, run.grid("curves"), design.d_loss_terms)
     grids = grids_until(design, run, done, schedule)
-    write_page(run, list(grids.values()), done, schedule.total_steps)
+    write_page(run, metrics, list(grids.values()), done, schedule.total_steps)
 
 
 def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:

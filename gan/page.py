@@ -19,32 +19,37 @@ from gan.recipe import LENGTH
 from gan.runs import REPOSITORY, Run
 
 TEMPLATE = Path(__file__).with_name("page.html")
-GRIDS = 60  # at most, from the first to the last: the page stays within a few megabytes
+GRIDS = 60  # at most, from the first to the last,
+BYTES = 8_000_000  # and as many as these have room for
 
 
-def write_page(run: Run, grids: Sequence[Path], done: int, total: int) -> None:
+def write_page(run: Run, metrics: Path, grids: Sequence[Path], done: int, total: int) -> None:
     """Write the page of `run` after `done` of `total` steps. Raises OSError.
 
-    `grids` are its pictures, in order; those that are missing are left out.
+    `metrics` is its log, `grids` are its pictures, in order; those that are missing are left out.
     """
     config = run.config()
     grids = [grid for grid in [*grids, run.grid("final")] if grid.exists()]
-    chosen = np.linspace(0, len(grids) - 1, min(len(grids), GRIDS)).round().astype(int)
+    largest = max((grid.stat().st_size for grid in grids), default=1)
+    count = min(len(grids), GRIDS, max(1, BYTES // largest))
+    chosen = np.linspace(len(grids) - 1, 0, count).round().astype(int)[::-1]
+    design = config["design"]
+    known = design in DESIGNS  # one built in Python may be called otherwise
     film = run.images / "training.gif"
-    columns = read_metrics(run.metrics)
+    columns = read_metrics(metrics)
     data = config["data"]
     count, height, width, channels = data["images"]
     content = {
         "title": run.name,
         "done": done,
-        "summary": f"{DESIGNS[config['design']].summary}; {done:,} of {total:,} steps "
+        "summary": f"{DESIGNS[design].summary if known else design}; {done:,} of {total:,} steps "
         f"on {count:,} images of {data['name']}, {height}x{width}x{channels}",
         "grids": [{"name": grids[index].stem, "png": encoded(grids[index])} for index in chosen],
         "gif": encoded(film) if done == total and film.exists() else None,
         "curves": {name: thin(values)[0].tolist() for name, values in columns.items()}
         if len(columns["step"])
         else {},
-        "commands": commands(run, config, done, total),
+        "commands": commands(run, config, done, total) if known else [],
         "config": [
             *((name, str(value)) for name, value in config["recipe"].items() if value is not None),
             ("seed", str(config["seed"])),
@@ -88,11 +93,11 @@ def result(run: Run) -> list[tuple[str, ...]]:
     """The rows of the table of what gan.evaluate found, none where it was not run."""
     try:
         found = json.loads(run.results.read_text())
+        of = f"{found['count']:,} images, after {found['steps']:,} steps"
         rows = [
             (title, *(format(found[kind][name], form) for kind in ("figures", "floor")), better)
             for name, (title, form, better) in FIGURES.items()
         ]
     except (OSError, ValueError, KeyError, TypeError):
-        return []
-    of = f"{found['count']:,} images, after {found['steps']:,} steps"
+        return []  # there are none, or the file is not what gan.evaluate wrote of this run
     return [(of, "these", "real", "better"), *rows]

@@ -42,8 +42,9 @@ def draw_samples(design: Design, seed: int, count: int) -> Iterator[Samples]:
 def draw_walk(design: Design, seed: int, rows: int, columns: int) -> Samples:
     """Samples along a closed walk through `rows` points of the latent space, `columns` to a leg.
 
-    Leg n leads from the noise of `draw_samples`' image n to that of the next, in equal angles
-    where the noise is normal, as its length hardly varies, and straight where it is uniform.
+    They are at most CHUNK in all. Leg n leads from the noise of `draw_samples`' image n to that of
+    the next, in equal angles where the noise is normal, as its length hardly varies, and straight
+    where it is uniform.
     """
     noise = batches.draw_noise(design.recipe, seed, 0, batches.SAMPLE_NOISE, CHUNK).numpy()
     starts = noise[:rows, np.newaxis]
@@ -57,7 +58,9 @@ def draw_walk(design: Design, seed: int, rows: int, columns: int) -> Samples:
     else:
         shares = 1 - way, way
     path = shares[0] * starts + shares[1] * ends
-    images = design.sample(path.reshape(rows * columns, -1).astype(noise.dtype))
+    path = path.reshape(rows * columns, -1).astype(noise.dtype)
+    # A whole chunk and the same noise beside it, as in `draw_samples`.
+    images = design.sample(np.concatenate([path, noise[len(path) :]]))[: len(path)]
     scores = design.discriminator(images, training=False)
     return Samples(to_pixels(images), np.ravel(scores))
 

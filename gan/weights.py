@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan.errors import UserError
-from gan.files import remove
+from gan.files import remove, replacing
 
 if TYPE_CHECKING:
     from gan.loop import Design
@@ -25,17 +25,20 @@ def save_weights(folder: Path, variables: Sequence) -> None:
 
     Raises ValueError when one holds a number too large for that.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("weights-*.npy"):
-        remove(old)
     values = np.concatenate([np.ravel(variable.numpy()) for variable in _weights(variables)])
     with np.errstate(over="ignore"):
         values = values.astype(np.float16)
     if not np.isfinite(values).all():
         raise ValueError("a weight is too large for half precision, or no number")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = set()
     for number, first in enumerate(range(0, len(values), VALUES_IN_A_FILE)):
-        part = values[first : first + VALUES_IN_A_FILE]
-        np.save(folder / f"weights-{number}.npy", part, allow_pickle=False)
+        path = folder / f"weights-{number}.npy"
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.save(file, values[first : first + VALUES_IN_A_FILE], allow_pickle=False)
+        written.add(path)
+    for old in set(folder.glob("weights-*.npy")) - written:
+        remove(old)
 
 
 def load_weights(folder: Path, variables: Sequence) -> None:

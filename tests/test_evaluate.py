@@ -88,6 +88,7 @@ BAD = {
     "colour": (["--npz", "colour.npz"], "28x28x3; only 28x28x1"),
     "few images": (["--npz", "few.npz"], "holds 99 images"),
     "no images": (["--npz", "half.npz"], "has no array 'images'"),
+    "a folder": (["--shipped", "--json", "."], "must be a file"),
     "unwritable": (["--shipped", "--count", "100", "--json", "/dev/null/a.json"], "/dev/null"),
 }
 

@@ -83,10 +83,26 @@ def test_what_the_user_named_cannot_break_out_of_the_page(run, tmp_path):
     config = other.config()
     config["data"]["name"] = "</script><script>alert(1)</script>"
     (other.folder / "config.json").write_text(json.dumps(config))
-    write_page(other, [], 7, 7)
+    write_page(other, other.metrics, [], 7, 7)
     page, found = content(other)
     assert "alert(1)</script>" not in page
     assert "</script><script>alert(1)" in found["summary"]
+
+
+def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data):
+    from gan.data import load_images
+    from gan.dense import GAN
+
+    run = Run("mine", tmp_path)
+    run.folder.mkdir(parents=True)
+    run.results.write_text('{"file": "a.npz"}')  # what gan.evaluate --npz writes
+    gan = GAN(name="mine")
+    dataset = load_images(small_data)
+    gan.train(epochs=2, batch_size=8, sample_interval=2, run=run, dataset=dataset)
+    assert run.checkpoints.steps() == [2]
+    _, found = content(run)
+    assert found["summary"].startswith("mine; 2 of 2 steps")
+    assert (found["commands"], found["result"]) == ([], [])
 
 
 @pytest.mark.skipif(not BROWSER, reason="there is no Chromium to open the page with")

@@ -29,8 +29,10 @@ def test_weights_that_are_not_whole_are_refused(tmp_path):
     with pytest.raises(UserError, match="of other nets"):
         load_weights(tmp_path, variables)
     variables[0].assign(variables[0] + 1e6)
+    before = (tmp_path / "weights-0.npy").read_bytes()
     with pytest.raises(ValueError, match="too large"):
-        save_weights(tmp_path / "new", variables)
+        save_weights(tmp_path, variables)
+    assert (tmp_path / "weights-0.npy").read_bytes() == before
     (tmp_path / "weights-0.npy").write_bytes(b"damaged")
     with pytest.raises(UserError, match="missing or damaged"):
         load_weights(tmp_path, variables)
