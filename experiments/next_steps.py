@@ -70,7 +70,8 @@ def main() -> int:
         result["experiments"][title] = evaluate(images, mnist)["figures"]
         GRIDS.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(
-            run.grid("final"), GRIDS / f"{title.replace(': ', '-').replace(' ', '-')}.png"
+            run.grid("final"),
+            GRIDS / f"{title.replace(': ', '-').replace(' ', '-').replace(',', '')}.png",
         )
         result = store(RESULT, "make next-steps", {"experiments": result["experiments"]})
     print(table(result))
