@@ -38,7 +38,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from gan import loop
+from gan import loop, pictures
 from gan.precision import precision
 from gan.recipe import Recipe, override
 from gan.replicas import BatchNormalization, global_mean
@@ -190,5 +190,5 @@ class GAN:
         return loop.train(self, **run)
 
     def sample_images(self, epoch: int, **run: object) -> None:
-        """Draw the 5x5 grid `<epoch>.png` of the run; `run`: see `loop.save_samples`."""
-        loop.save_samples(self, str(epoch), **run)
+        """Draw the 5x5 grid `<epoch>.png` of the run; `run`: see `pictures.save_samples`."""
+        pictures.save_samples(self, str(epoch), **run)

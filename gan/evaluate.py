@@ -21,9 +21,10 @@ from gan.command import (
     run_command,
     shown_path,
 )
-from gan.data import Mnist, load_mnist, read_npz
+from gan.data import Mnist, load_mnist
 from gan.errors import UserError
 from gan.files import replacing
+from gan.formats import read_npz
 from gan.progress import say
 from gan.recipe import positive_int
 from gan.runs import Run
@@ -156,7 +157,7 @@ def publish_again(run: Run, design: Design, steps: int) -> None:
     Where the run is being trained that does it, with its next checkpoint.
     """
     from gan.batches import Schedule
-    from gan.loop import publish
+    from gan.pictures import publish
 
     config = run.config()
     schedule = Schedule(design.recipe, config["data"]["images"][0], config["seed"])

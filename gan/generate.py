@@ -157,9 +157,14 @@ def check_count(count: int, outputs: Outputs, shape: Sequence[int]) -> None:
     if count > largest:
         hint = "; --npz or --separate take more" if outputs.picture else ""
         raise UserError(f"those are {count:,} images; it can be at most {largest:,}{hint}")
-    usual = ZOOM if count <= ENLARGED_UP_TO else 1
-    if outputs.picture and count * math.prod(shape) * (outputs.zoom or usual) ** 2 > LARGEST_AREA:
+    zoom = outputs.zoom or usual_zoom(count)
+    if outputs.picture and count * math.prod(shape) * zoom**2 > LARGEST_AREA:
         raise UserError(f"{count:,} images are too many for one picture; try --zoom 1, or --npz")
+
+
+def usual_zoom(count: int) -> int:
+    """Screen pixels for one of an image's in a picture of `count` images."""
+    return ZOOM if count <= ENLARGED_UP_TO else 1
 
 
 def make_folder(folder: Path) -> None:
@@ -191,8 +196,7 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
                 images.append(chunk.images)
             scores.append(chunk.scores)
     if picture:
-        usual = ZOOM if count <= ENLARGED_UP_TO else 1
-        save_grid(picture, np.concatenate(images), zoom or usual, columns)
+        save_grid(picture, np.concatenate(images), zoom or usual_zoom(count), columns)
     if film:
         save_film(film, np.concatenate(images), zoom or FILM_ZOOM)
     print(f"D's score of the {count:,} kept: {summary(np.concatenate(scores))}")

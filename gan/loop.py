@@ -13,7 +13,6 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import keras
@@ -23,13 +22,11 @@ import tensorflow as tf
 from gan import batches
 from gan.batches import Schedule
 from gan.board import check_board, write_board
-from gan.curves import draw_curves
 from gan.data import Dataset, load_images
 from gan.distribute import Workers, worker_losses
 from gan.endings import check_finite, stop_signals, what_is_left
 from gan.errors import UserError
-from gan.grid import save_gif, save_grid
-from gan.page import write_page
+from gan.pictures import draw_grids, grid_noise, grids_until, publish
 from gan.progress import Report, say
 from gan.recipe import Recipe
 from gan.replicas import my_slice
@@ -258,43 +255,6 @@ def check_slices(schedule: Schedule, replicas: int) -> None:
             f"{replicas} devices cannot share a batch of {smallest} image(s); "
             "choose another --batch-size, or fewer devices"
         )
-
-
-def draw_grids(design: Design, run: Run, noise: tf.Tensor, done: int, schedule: Schedule) -> None:
-    """Draw what is due after `done` steps: the document's grid; at the end the last, and a GIF."""
-    if name := design.grid_name(done - 1, schedule.steps_per_epoch):
-        save_grid(run.grid(name), design.sample(noise))
-    if done == schedule.total_steps:
-        save_grid(run.grid("final"), design.sample(noise))
-        grids = grids_until(design, run, done, schedule)
-        save_gif(run.images / "training.gif", list(grids.values()))
-
-
-def grids_until(
-    design: Design, run: Run, done: int, schedule: Schedule, first: int = 0
-) -> dict[int, Path]:
-    """The document's grids of the steps from `first` to before `done`, in order."""
-    names = {step: design.grid_name(step, schedule.steps_per_epoch) for step in range(first, done)}
-    return {step: run.grid(name) for step, name in names.items() if name}
-
-
-def publish(design: Design, run: Run, metrics: Path, done: int, schedule: Schedule) -> None:
-    """Draw what shows how far the run is: its losses, and the page to look through it."""
-    draw_curves(metrics, run.grid("curves"), design.d_loss_terms)
-    grids = grids_until(design, run, done, schedule)
-    write_page(run, metrics, list(grids.values()), done, schedule.total_steps)
-
-
-def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:
-    """Draw the grid `name` of `run` from the design as it is now."""
-    path = (run or Run(design.name)).grid(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_grid(path, design.sample(grid_noise(design, seed)))
-
-
-def grid_noise(design: Design, seed: int) -> tf.Tensor:
-    """The one noise [grid_count, latent_dim] that all grids of a run show."""
-    return batches.draw_noise(design.recipe, seed, 0, batches.GRID_NOISE, design.grid_count)
 
 
 def describe(design: Design, dataset: Dataset, seed: int) -> dict:

@@ -31,8 +31,8 @@ def write_page(run: Run, metrics: Path, grids: Sequence[Path], done: int, total:
     config = run.config()
     grids = [grid for grid in [*grids, run.grid("final")] if grid.exists()]
     largest = max((grid.stat().st_size for grid in grids), default=1)
-    count = min(len(grids), GRIDS, max(1, BYTES // largest))
-    chosen = np.linspace(len(grids) - 1, 0, count).round().astype(int)[::-1]
+    shown = min(len(grids), GRIDS, max(1, BYTES // largest))
+    chosen = np.linspace(len(grids) - 1, 0, shown).round().astype(int)[::-1]
     design = config["design"]
     known = design in DESIGNS  # one built in Python may be called otherwise
     film = run.images / "training.gif"
