@@ -9,7 +9,7 @@ TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 .PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory overview frozen digits-check bench growth parity two-workers test test-slow test-faults lint format clean clean-runs
 
 help:
-	@echo "targets:"
+	@echo "targets (further options of a command: make train-dense ARGS=\"--seed 1 --name second\"):"
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 train-dense: .venv/installed  ## train the dense GAN of document 003
@@ -91,10 +91,10 @@ clean:  ## remove .venv and caches; runs and pictures stay
 	rm -rf .venv .pytest_cache .ruff_cache
 	find gan experiments tests -name __pycache__ -exec rm -rf {} +
 
-# What ships lies in folders called reference; a folder that is no run, or a link, stays.
+# What ships lies in folders called reference; a folder that is not of a run, or a link, stays.
 RUNS = for folder in images/* experiments/*; do name=$${folder\#*/}; \
 	if [ -d "$$folder" ] && [ ! -L "$$folder" ] && [ "$$name" != reference ] && \
-	  { [ -f "experiments/$$name/config.json" ] || [ -f "images/$$name/generated.png" ]; }; \
+	  { [ -f "experiments/$$name/config.json" ] || [ "$${folder\#images/shipped-}" != "$$folder" ]; }; \
 	then $(1); fi; done
 
 clean-runs:  ## delete all runs and their pictures, after asking

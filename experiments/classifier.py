@@ -7,7 +7,7 @@ experiments/reference/classifier/. Ten minutes on 2 cores.
 
 from __future__ import annotations
 
-from results import store
+from results import real_mnist, store
 
 from gan.command import load_tensorflow, run_command
 
@@ -17,7 +17,6 @@ import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
 from gan.classifier import FOLDER, build_classifier, load_classifier, look  # noqa: E402
-from gan.data import load_mnist  # noqa: E402
 from gan.weights import save_weights  # noqa: E402
 
 EPOCHS = 14
@@ -25,7 +24,7 @@ BATCH_SIZE = 128
 
 
 def main() -> int:
-    mnist = load_mnist()
+    mnist = real_mnist()
     keras.utils.set_random_seed(0)
     model = build_classifier()
     vary = keras.Sequential(

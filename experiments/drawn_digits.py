@@ -42,7 +42,7 @@ def train_classifier(images: np.ndarray, labels: np.ndarray) -> keras.Model:
         ]
     )
     model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(images[..., np.newaxis], labels, batch_size=128, epochs=EPOCHS, verbose=2)
+    model.fit(images[..., np.newaxis], labels, batch_size=128, epochs=EPOCHS, verbose=0)
     return model
 
 

@@ -17,10 +17,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from results import FIGURES, PICTURES, REPOSITORY, store
+from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
 from gan.command import load_tensorflow, run_command
-from gan.data import load_mnist
 from gan.evaluate import draw, evaluate
 from gan.metrics import FIGURES as MEASURES
 from gan.runs import Run
@@ -32,14 +31,16 @@ LENGTHS = (60_000, 90_000)  # 30,000 is the document's, and among the latent siz
 
 
 def experiments(data: str | None) -> dict[str, tuple[str, list[str]]]:
-    """Title -> (run, what gan.train is told); the longer runs go on from the shorter."""
+    """Title -> (run, what gan.train is told)."""
     if data:
         return {f"data: {data}": (f"dense-{data}", ["--data", data])}
     latent = {
         f"latent_dim {size}": (f"dense-latent-{size}", ["--latent-dim", str(size)])
         for size in LATENT_DIMS
     }
-    longer = {f"{steps:,} steps": ("dense-longer", ["--steps", str(steps)]) for steps in LENGTHS}
+    longer = {
+        f"{steps:,} steps": (f"dense-{steps}-steps", ["--steps", str(steps)]) for steps in LENGTHS
+    }
     return latent | longer | {"data: synthetic": ("dense-synthetic", ["--data", "synthetic"])}
 
 
@@ -59,7 +60,7 @@ def main() -> int:
     parser.add_argument("--data", help="only this: dense on another data set")
     parser.add_argument("--root", type=Path, default=REPOSITORY, help="where the runs lie")
     options = parser.parse_args()
-    mnist = load_mnist()
+    mnist = real_mnist()
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {"experiments": {}}
     for title, (name, settings) in experiments(options.data).items():
         run = Run(name, options.root)

@@ -11,10 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from results import FIGURES, PICTURES, REPOSITORY, store
+from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
 from gan.command import load_tensorflow, run_command
-from gan.data import load_mnist
 from gan.designs import DESIGNS
 from gan.metrics import frechet_distance, neighbourhood_metrics
 from gan.trained import REFERENCE, Shipped, load
@@ -78,7 +77,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("designs", nargs="*", choices=[[], *DESIGNS], default=[])
     options = parser.parse_args()
-    mnist = load_mnist()
+    mnist = real_mnist()
     load_tensorflow()
     from gan.classifier import load_classifier, look
 

@@ -19,14 +19,12 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from results import FIGURES, PICTURES, REPOSITORY, store
+from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
 from gan.command import load_tensorflow, run_command
-from gan.curves import draw_curves
-from gan.data import load_mnist
+from gan.curves import draw_curves, read_metrics
 from gan.designs import DESIGNS
 from gan.evaluate import draw, evaluate
 from gan.recipe import positive_int
@@ -45,14 +43,11 @@ STAGES = {
 }
 
 
-def train(run: Run, name: str, seed: int, precision: str) -> float | None:
-    """Train the run to its end; the seconds that took, or None where it had been begun before."""
-    begun = bool(run.checkpoints.steps())
+def train(run: Run, name: str, seed: int, precision: str) -> None:
+    """Train the run to its end, from where it stopped."""
     command = [sys.executable, "-m", "gan.train", name, "--seed", str(seed)]
     command += ["--name", run.name, "--root", str(run.root), "--precision", precision]
-    started = time.monotonic()
     subprocess.run(command, cwd=REPOSITORY, check=True)
-    return None if begun else round(time.monotonic() - started)
 
 
 def keep(run: Run, name: str, design, steps: int) -> None:
@@ -63,7 +58,7 @@ def keep(run: Run, name: str, design, steps: int) -> None:
     (FIGURES / name / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     pictures = [*(f"{stage}.png" for stage in STAGES[name]), "curves.png", "training.gif"]
     (PICTURES / name).mkdir(parents=True, exist_ok=True)
-    draw_curves(run.metrics, run.grid("curves"), design.d_loss_terms)
+    draw_curves(read_metrics(run.metrics), run.grid("curves"), design.d_loss_terms)
     for picture in pictures:
         shutil.copyfile(run.images / picture, PICTURES / name / picture)
 
@@ -77,14 +72,14 @@ def main() -> int:
     options = parser.parse_args()
     name, precision = options.design, options.precision
     default = SEEDS[name] if precision == "float32" else 1
-    mnist = load_mnist()
+    mnist = real_mnist()
     folder = FIGURES / name
     path = folder / "result.json"
     result = json.loads(path.read_text()) if path.exists() else {}
     label = "" if precision == "float32" else f"{precision}-"
     for seed in range(options.seeds or default):
         run = Run(f"{name}-{label}seed-{seed}", options.root)
-        seconds = train(run, name, seed, precision)
+        train(run, name, seed, precision)
         load_tensorflow()
         design, steps = load(run)
         _, images = draw(run, design, steps)
@@ -95,12 +90,7 @@ def main() -> int:
         if seed == 0 and not label:
             keep(run, name, design, steps)
         runs = {each["seed"]: each for each in result.get(precision, [])}
-        runs[seed] = {
-            "seed": seed,
-            "steps": steps,
-            "seconds": seconds or runs.get(seed, {}).get("seconds"),
-            "figures": found["figures"],
-        }
+        runs[seed] = {"seed": seed, "steps": steps, "figures": found["figures"]}
         result |= {precision: [runs[seed] for seed in sorted(runs)], "floor": found["floor"]}
         kept = {key: result[key] for key in ("float32", "bfloat16", "floor") if key in result}
         store(path, f"make reproduce-{name}", kept)

@@ -14,6 +14,9 @@ FIGURES = REPOSITORY / "experiments" / "reference"
 PICTURES = REPOSITORY / "images" / "reference"
 sys.path.insert(0, str(REPOSITORY))  # an experiment is run as a script, from anywhere
 
+from gan.data import Mnist, load_mnist  # noqa: E402
+from gan.errors import UserError  # noqa: E402
+
 
 def machine() -> str:
     """What this machine computes with, for instance `2 cores of an AMD EPYC at 2.6 GHz, no GPU`."""
@@ -26,6 +29,14 @@ def machine() -> str:
         model = "an unnamed processor"
     gpus = len(list(Path("/proc/driver/nvidia/gpus").glob("*"))) or "no"
     return f"{os.cpu_count()} cores of {model}, {gpus} GPU{'s' if gpus not in ('no', 1) else ''}"
+
+
+def real_mnist() -> Mnist:
+    """MNIST for an experiment's figures. Raises UserError where GAN_DATA names something else."""
+    mnist = load_mnist()
+    if not mnist.is_real:
+        raise UserError("these figures are of MNIST, and GAN_DATA names other images")
+    return mnist
 
 
 def store(path: Path, command: str, result: dict) -> dict:

@@ -1,9 +1,16 @@
 """The classic MNIST GANs in Keras 3: five documents, ported faithfully.
 
-Start with `gan/dense.py`; the commands are `python -m gan.train` and `python -m gan.generate`.
+Start with `gan/dense.py`; the commands are `python -m gan.train`,
+`python -m gan.generate` and `python -m gan.evaluate`.
 """
 
+import importlib.util
 import os
+import sys
+
+if sys.argv[0] == "-m" and not importlib.util.find_spec("keras"):  # a command, by another Python
+    print("error: this Python has no Keras; take .venv/bin/python, of `make`", file=sys.stderr)
+    sys.exit(2)
 
 # Each is read once, when TensorFlow and Keras are first imported.
 # Errors only; of several workers not even those: when one is gone, the others say so in a line.

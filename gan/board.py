@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from gan.curves import read_metrics
+from gan.curves import Columns
 from gan.errors import UserError
 from gan.runs import Run
 
@@ -22,25 +22,26 @@ def check_board() -> None:
         raise UserError("--tensorboard takes the package: .venv/bin/pip install tensorboard")
 
 
-def write_board(run: Run, grids: dict[int, Path], saved: int, done: int) -> None:
+def write_board(run: Run, columns: Columns, grids: dict[int, Path], saved: int, done: int) -> None:
     """Add what came from `saved` to `done` steps to experiments/<run>/tensorboard.
 
     It is called after each checkpoint, so what is there is not ahead of what a run goes on from.
-    `grids` are the pictures of steps among them. Raises OSError.
+    `columns` are the run's log, `grids` the pictures of steps among them. Raises OSError.
     """
     try:
-        _write(run, grids, saved, done)
+        _write(run, columns, grids, saved, done)
     except tf.errors.OpError as error:
         raise OSError(None, error.message, str(run.folder / "tensorboard")) from None
 
 
-def _write(run: Run, grids: dict[int, Path], saved: int, done: int) -> None:
-    columns = read_metrics(run.metrics)
-    steps = columns.pop("step").astype(int)
+def _write(run: Run, columns: Columns, grids: dict[int, Path], saved: int, done: int) -> None:
+    steps = columns["step"].astype(int)
+    names = [name for name in columns if name != "step"]
     with tf.summary.create_file_writer(str(run.folder / "tensorboard")).as_default():
         for row in range(saved, done, EVERY):
-            for name, values in columns.items():
-                tf.summary.scalar(name, values[row : row + EVERY].mean(), int(steps[row]))
+            for name in names:
+                mean = columns[name][row : row + EVERY].mean()
+                tf.summary.scalar(name, mean, int(steps[row]))
         for step, grid in grids.items():
             with Image.open(grid) as image:
                 pixels = np.atleast_3d(np.asarray(image))

@@ -39,6 +39,7 @@ class Checkpoints:
         self.folder = folder
 
     def path(self, step: int) -> Path:
+        """Folder of the checkpoint of `step` steps."""
         return self.folder / f"step-{step:08d}"
 
     def steps(self) -> list[int]:

@@ -24,13 +24,16 @@ class Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: {message} (--help lists the options)\n")
 
 
-def make_parser(module: str, description: str, **options: object) -> Parser:
-    """A parser for `python -m gan.<module>` with the options common to all commands."""
+def make_parser(module: str, description: str, which_run: str, **options: object) -> Parser:
+    """A parser for `python -m gan.<module>` with the options common to all commands.
+
+    `which_run` says which run is meant where none is named.
+    """
     parser = Parser(
         prog=f"python -m gan.{module}", description=description, allow_abbrev=False, **options
     )
     parser.add_argument(
-        "--name", metavar="RUN", type=not_empty, help="the run (default: the design's name)"
+        "--name", metavar="RUN", type=not_empty, help=f"the run (default: {which_run})"
     )
     parser.add_argument(
         "--root",

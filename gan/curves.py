@@ -18,7 +18,10 @@ POINTS = 400  # of a curve; each is the mean of the steps around it
 LN2 = math.log(2)
 
 
-def read_metrics(path: Path) -> dict[str, np.ndarray]:
+Columns = dict[str, np.ndarray]
+
+
+def read_metrics(path: Path) -> Columns:
     """The columns of a metrics.csv: `step`, and a float64 [steps] of each metric."""
     with path.open() as file:
         names = file.readline().strip().split(",")
@@ -35,8 +38,8 @@ def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def draw_curves(metrics: Path, picture: Path, d_loss_terms: int) -> None:
-    """Draw the log `metrics` as `picture`, a PNG: losses, accuracy, and what they tell of theory.
+def draw_curves(columns: Columns, picture: Path, d_loss_terms: int) -> None:
+    """Draw a log's `columns` as `picture`, a PNG: losses, accuracy, what they tell of theory.
 
     `d_loss_terms` is 2 where d_loss is the sum of its halves and not their mean. D cannot tell
     real from fake where that mean is ln 2; ln 2 less the mean estimates the Jensen-Shannon
@@ -46,7 +49,6 @@ def draw_curves(metrics: Path, picture: Path, d_loss_terms: int) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure  # not pyplot, which would keep every figure
 
-    columns = read_metrics(metrics)
     if not len(columns["step"]):
         return
     d_loss = columns["d_loss"] / d_loss_terms
@@ -69,9 +71,10 @@ def draw_curves(metrics: Path, picture: Path, d_loss_terms: int) -> None:
     theory.axhline(0, color="0.5", linestyle=":")
     if "d_accuracy" in columns:
         draw(theory, columns["d_accuracy"], "d_accuracy", "C3")
-    theory.set(xlabel="step", ylim=(-0.15, 1.02))
+    theory.set(xlabel="step (lines: means of stretches; bands: 5 to 95 % of the steps in them)")
+    theory.set_ylim(-0.15, 1.02)
     for axis in (losses, theory):
-        axis.legend(loc="upper right")
+        axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
         axis.grid(alpha=0.3)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})

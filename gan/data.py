@@ -21,6 +21,9 @@ from gan.errors import UserError
 from gan.files import replacing
 from gan.formats import IDX_NAMES, read_idx, read_image_folder, read_npz
 
+# SHA-256 of the pixels of MNIST's training and test images, as they were published.
+MNIST_PIXELS = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
+SETS = ("mnist", "fashion", "synthetic")
 SYNTHETIC_COUNT, SYNTHETIC_SEED = 60_000, 0
 SYNTHETIC_CACHE = "gan-digits-1.npz"  # a new number whenever the drawing changes
 
@@ -58,17 +61,20 @@ def load_images(
     """
     if source == "auto":
         if (named := os.environ.get("GAN_DATA", "auto")) not in ("", "auto"):
+            if not Path(named).exists() and named not in SETS:
+                raise UserError(f"GAN_DATA names {named!r}, and there is no such file or folder")
             return load_images(named, image_size, say)
         try:
-            return load_images("mnist", say=say)
+            return load_images("mnist", image_size, say)
         except Unreachable as error:
             warning = (
-                f"NOT MNIST: {error}. Training on the built-in drawn digits instead. "
-                "For MNIST put mnist.npz somewhere and set GAN_DATA to its path."
+                f"NOT MNIST: {error}. Training on the built-in drawn digits instead, as with "
+                "--data synthetic. For MNIST put mnist.npz somewhere, set GAN_DATA to its path, "
+                "and repeat the command with --fresh."
             )
-            return load_images("synthetic", say=say)._replace(warning=warning)
+            return load_images("synthetic", image_size, say)._replace(warning=warning)
     path = Path(source)
-    if image_size and not path.is_dir():
+    if image_size and (path.is_file() or source in SETS):
         raise UserError("--image-size goes with --data FOLDER, a folder of images")
     if source == "mnist":
         return describe(read_npz(fetch(*MNIST, say)), source, "MNIST")
@@ -93,7 +99,8 @@ def load_images(
             images = read_npz(path)
         else:
             raise UserError(
-                f"no data {source!r}: it is neither auto, mnist, fashion or synthetic, nor a path"
+                f"no data {source!r}: it is neither auto, mnist, fashion nor synthetic, and there "
+                "is no such file or folder"
             )
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -101,12 +108,21 @@ def load_images(
 
 
 class Mnist(NamedTuple):
-    """All of MNIST: uint8 images [60000 and 10000, 28, 28, 1]; labels [N] in 0..9, or None."""
+    """All of MNIST: uint8 images [60000 and 10000, 28, 28, 1]; labels [N] in 0..9, or None.
+
+    A file may hold other images in their place: `is_real` tells.
+    """
 
     train: np.ndarray
     test: np.ndarray
     train_labels: np.ndarray | None
     test_labels: np.ndarray | None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether these are the published images, all of them, in their order."""
+        pixels = self.train.tobytes() + self.test.tobytes()
+        return hashlib.sha256(pixels).hexdigest() == MNIST_PIXELS
 
 
 def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnist:

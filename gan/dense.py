@@ -26,7 +26,7 @@ Deviations, each on purpose:
 - 000's text speaks of Dropout in D; its code has none, and the code is what is ported.
 - The images and noise of a step are functions of (seed, step) instead of NumPy's global state.
 
-    make train-dense          python -m gan.train dense        30,000 steps, 3 min on 2 cores
+    make train-dense          python -m gan.train dense        30,000 steps, 4 min on 2 cores
     make train-dense-sgd      python -m gan.train dense-sgd    10,000 steps
 """
 
@@ -180,9 +180,10 @@ class GAN:
     def train(
         self, epochs: int, batch_size: int = 128, sample_interval: int = 50, **run: object
     ) -> loop.Outcome:
-        """Train as `python -m gan.train dense` does, from the weights as they are.
+        """Train as `python -m gan.train dense` does, `epochs` iterations in all.
 
-        `epochs` are iterations, in all. `run`: see `loop.train`.
+        Where the run has a checkpoint it goes on from there, else, or with `fresh=True`, from the
+        weights as they are. `run`: see `loop.train`.
         """
         self.recipe = override(
             self.recipe, steps=epochs, batch_size=batch_size, sample_interval=sample_interval

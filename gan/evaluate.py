@@ -25,7 +25,7 @@ from gan.data import Mnist, load_mnist
 from gan.errors import UserError
 from gan.files import replacing
 from gan.formats import read_npz
-from gan.progress import say
+from gan.progress import say, warn
 from gan.recipe import positive_int
 from gan.runs import Run
 from gan.trained import Shipped, add_choice, choose_trained, load
@@ -41,6 +41,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(
         "evaluate",
         "Measure the images of a trained run, or of a file, against MNIST's 10,000 test images.",
+        which_run="the one trained last",
     )
     add_choice(parser)
     parser.add_argument(
@@ -90,6 +91,12 @@ def main(arguments: list[str] | None = None) -> int:
         design, steps = load(trained)
         target = options.json or trained.results
         source, images = draw(trained, design, steps, options.seed, options.count)
+    if not mnist.is_real:
+        warn(
+            "NOT MNIST: these figures compare with other images than MNIST's, as a classifier of "
+            "MNIST's digits sees both. They compare with no figure of the pages."
+        )
+    source |= {"compared_with": "MNIST" if mnist.is_real else "other images"}
     result = source | evaluate(images, mnist, say)
     print(table(result))
     if target:
@@ -144,7 +151,8 @@ def draw(
     from gan.sampling import collect, draw_samples
 
     config = trained.config()
-    say(f"{trained.title}, {steps:,} steps on {config['data']['name']}: drawing {count:,} images")
+    length = f"{steps:,} steps on {config['data']['name']}"
+    say(f"{trained.title}: {design.name}, {length}; drawing {count:,} images")
     source = {"run": trained.name, "design": config["design"], "data": config["data"]["name"]}
     source |= {"recipe": config["recipe"], "training_seed": config["seed"], "steps": steps}
     images = collect(draw_samples(design, seed, count)).images

@@ -42,6 +42,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(
         "generate",
         "Draw new images with a trained run, as one PNG unless another output is asked for.",
+        which_run="the one trained last",
     )
     add_choice(parser)
     number = checked(positive_int)
@@ -67,7 +68,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help=f"made for each image that --nice keeps ({CANDIDATES})",
     )
     parser.add_argument(
-        "--out", metavar="FILE.png", type=a_path, help="one picture (images/RUN/generated.png)"
+        "--out", metavar="FILE.png", type=a_path, help="one picture (a usual one in images/RUN/)"
     )
     parser.add_argument(
         "--npz", metavar="FILE.npz", type=a_path, help="images and scores, as arrays"
@@ -93,14 +94,19 @@ def main(arguments: list[str] | None = None) -> int:
         make_folder(folder)
     if outputs.separate:
         make_folder(outputs.separate)
+        if any(outputs.separate.iterdir()):
+            raise UserError(f"{outputs.separate} is not empty; choose another folder, or empty it")
 
     load_tensorflow()
+    from gan.batches import Schedule
     from gan.sampling import draw_best, draw_samples, draw_walk
 
     design, steps = load(trained)
-    print(f"{trained.title}: {design.name}, {steps:,} steps; seed {options.seed}")
+    total = Schedule(design.recipe, trained.config()["data"]["images"][0], 0).total_steps
+    length = f"{steps:,} steps" if steps >= total else f"{steps:,} of {total:,} steps"
+    print(f"{trained.title}: {design.name}, {length}; seed {options.seed}")
     if options.interpolate:
-        chunks = [draw_walk(design, options.seed, rows, columns)]
+        chunks = draw_walk(design, options.seed, rows, columns)
     elif options.nice:
         candidates = count * (options.candidates or CANDIDATES)
         best, everything = draw_best(design, options.seed, count, candidates)
@@ -122,8 +128,12 @@ def check(options: argparse.Namespace) -> None:
     for option, other in (("count", "grid"), ("interpolate", "count"), ("interpolate", "nice")):
         if getattr(options, option) and getattr(options, other):
             raise UserError(f"give --{option} or --{other}, not both")
+    if options.interpolate and options.grid and options.grid[0] < 2:
+        raise UserError("--interpolate takes a --grid of two rows or more: a row for each leg")
     if options.zoom and options.zoom > LARGEST_ZOOM:
         raise UserError(f"--zoom can be at most {LARGEST_ZOOM}")
+    if options.zoom and options.npz and not (options.out or options.separate):
+        raise UserError("--zoom is for pictures; an .npz holds the pixels as they are")
     for option, ending in (("out", ".png"), ("npz", ".npz")):
         path = getattr(options, option)
         if path and path.suffix.lower() != ending:
@@ -143,8 +153,8 @@ class Outputs(NamedTuple):
 
 def choose_outputs(options: argparse.Namespace, trained: Run | Shipped) -> Outputs:
     """What the command line asks for, or else one picture beside those of the run."""
-    usual = trained.grid("walk" if options.interpolate else "generated")
-    picture = usual if not (options.npz or options.separate) else None
+    usual = "walk" if options.interpolate else "nice" if options.nice else "generated"
+    picture = trained.grid(usual) if not (options.npz or options.separate) else None
     picture = options.out or picture
     film = picture.with_suffix(".gif") if picture and options.interpolate else None
     columns = options.grid[1] if options.grid else None
@@ -199,7 +209,7 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
         save_grid(picture, np.concatenate(images), zoom or usual_zoom(count), columns)
     if film:
         save_film(film, np.concatenate(images), zoom or FILM_ZOOM)
-    print(f"D's score of the {count:,} kept: {summary(np.concatenate(scores))}")
+    print(f"D's score of these {count:,}: {summary(np.concatenate(scores))}")
     if picture:
         print(f"{shown_path(picture)}: {count:,} images")
     if film:

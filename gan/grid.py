@@ -68,13 +68,14 @@ def save_grid(path: Path, images: np.ndarray, zoom: int = ZOOM, columns: int | N
 def save_gif(path: Path, grids: Sequence[Path]) -> None:
     """Animate the PNG files `grids`, in order, or 50 of them from the first to the last.
 
-    What is missing among them is left out; without any, nothing is written. Raises OSError.
+    What is missing or damaged among them is left out; without any, nothing is written. Raises
+    OSError.
     """
     grids = [grid for grid in grids if grid.exists()]
-    if not grids:
-        return
     chosen = np.linspace(0, len(grids) - 1, min(len(grids), GIF_FRAMES)).round().astype(int)
-    frames = [_gif_frame(grids[index]) for index in chosen]
+    frames = [frame for index in chosen if (frame := _gif_frame(grids[index]))]
+    if not frames:
+        return
     milliseconds = [max(40, 1000 * GIF_SECONDS // len(frames))] * (len(frames) - 1) + [2000]
     _write_gif(path, frames, milliseconds)
 
@@ -94,12 +95,19 @@ def _write_gif(path: Path, frames: list[Image.Image], milliseconds: int | list[i
         temporary.write_bytes(buffer.getvalue())
 
 
-def _gif_frame(grid: Path) -> Image.Image:
-    """The grid with as many screen pixels for one of ours as GIF_WIDTH has room for."""
-    with Image.open(grid) as image:
-        width, height = (size // ZOOM for size in image.size)
-        zoom = max(1, min(ZOOM, GIF_WIDTH // width))
-        return _few_colours(image.resize((width * zoom, height * zoom), Image.Resampling.NEAREST))
+def _gif_frame(grid: Path) -> Image.Image | None:
+    """The grid with as many screen pixels for one of ours as GIF_WIDTH has room for.
+
+    None where it is no picture, or too large a one for Pillow.
+    """
+    try:
+        with Image.open(grid) as image:
+            width, height = (size // ZOOM for size in image.size)
+            zoom = max(1, min(ZOOM, GIF_WIDTH // width))
+            size = width * zoom, height * zoom
+            return _few_colours(image.resize(size, Image.Resampling.NEAREST))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
 
 
 def _few_colours(frame: Image.Image) -> Image.Image:

@@ -168,6 +168,7 @@ def train(
         )
     if tensorboard:
         check_board()
+    run.check_data(dataset.source)
     schedule = Schedule(design.recipe, len(dataset.images), seed)
     check_slices(schedule, strategy.num_replicas_in_sync)
     total, steps_per_epoch = schedule.total_steps, schedule.steps_per_epoch
@@ -187,6 +188,9 @@ def train(
             first = 0 if fresh else run.resume(variables, config, say)
         [first] = workers.agree(first)
         workers.copy_from_chief(variables)
+        if workers.is_chief and not first and run.metrics.exists():
+            had = run.checkpoints.steps()
+            say(f"starting over; the run had {f'{had[-1]:,} steps' if had else 'no checkpoint'}")
         if first >= total:
             return Outcome(first, total, 0, 0.0, None)
         if first:
@@ -205,16 +209,19 @@ def train(
                 steps_per_call,
             )
             at_end = stop or done == total
+            if stop and done > saved:
+                say(f"stopping: saving step {done:,} (a second signal ends it at once, without)")
             kept = kept_every and done % kept_every == 0
             # After the pictures, so that a run with its last checkpoint has them all.
             if done > saved and (at_end or overdue or kept):
                 if workers.is_chief:
                     with what_is_left(done, saved):
-                        publish(design, run, run.metrics, done, schedule)
+                        columns = publish(design, run, run.metrics, done, schedule)
                         run.checkpoints.save(done, variables, config, run.metrics, kept_every)
-                        if tensorboard:
+                    if tensorboard:
+                        with what_is_left(done, done):
                             grids = grids_until(design, run, done, schedule, saved)
-                            write_board(run, grids, saved, done)
+                            write_board(run, columns, grids, saved, done)
                 saved, last_checkpoint = done, time.monotonic()
             if at_end:
                 break

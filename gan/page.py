@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gan.command import command_line
-from gan.curves import read_metrics, thin
+from gan.curves import Columns, thin
 from gan.designs import DESIGNS, find_recipe
 from gan.files import replacing
 from gan.metrics import FIGURES
@@ -23,20 +23,32 @@ GRIDS = 60  # at most, from the first to the last,
 BYTES = 8_000_000  # and as many as these have room for
 
 
-def write_page(run: Run, metrics: Path, grids: Sequence[Path], done: int, total: int) -> None:
+def write_page(
+    run: Run,
+    columns: Columns,
+    grids: Sequence[Path],
+    done: int,
+    total: int,
+    d_loss_terms: int = 1,
+) -> None:
     """Write the page of `run` after `done` of `total` steps. Raises OSError.
 
-    `metrics` is its log, `grids` are its pictures, in order; those that are missing are left out.
+    `columns` are its log, `grids` its pictures, in order; those that are missing are left out.
+    `d_loss_terms`: see `gan.curves.draw_curves`.
     """
     config = run.config()
-    grids = [grid for grid in [*grids, run.grid("final")] if grid.exists()]
+    # Before the end, a last grid is that of a shorter training which goes on.
+    last = [run.grid("final")] if done == total else []
+    grids = [grid for grid in [*grids, *last] if grid.exists()]
     largest = max((grid.stat().st_size for grid in grids), default=1)
     shown = min(len(grids), GRIDS, max(1, BYTES // largest))
     chosen = np.linspace(len(grids) - 1, 0, shown).round().astype(int)[::-1]
     design = config["design"]
     known = design in DESIGNS  # one built in Python may be called otherwise
     film = run.images / "training.gif"
-    columns = read_metrics(metrics)
+    curves = {name: thin(values)[0] for name, values in columns.items() if len(values)}
+    if d_loss_terms > 1 and curves:  # as the mean, which is ln 2 where D cannot tell
+        curves[f"d_loss / {d_loss_terms}"] = curves.pop("d_loss") / d_loss_terms
     data = config["data"]
     count, height, width, channels = data["images"]
     content = {
@@ -46,9 +58,7 @@ def write_page(run: Run, metrics: Path, grids: Sequence[Path], done: int, total:
         f"on {count:,} images of {data['name']}, {height}x{width}x{channels}",
         "grids": [{"name": grids[index].stem, "png": encoded(grids[index])} for index in chosen],
         "gif": encoded(film) if done == total and film.exists() else None,
-        "curves": {name: thin(values)[0].tolist() for name, values in columns.items()}
-        if len(columns["step"])
-        else {},
+        "curves": {name: values.tolist() for name, values in curves.items()},
         "commands": commands(run, config, done, total) if known else [],
         "config": [
             *((name, str(value)) for name, value in config["recipe"].items() if value is not None),
@@ -65,6 +75,7 @@ def write_page(run: Run, metrics: Path, grids: Sequence[Path], done: int, total:
 
 
 def encoded(path: Path) -> str:
+    """The bytes of a file as base64 text."""
     return base64.b64encode(path.read_bytes()).decode()
 
 
@@ -83,7 +94,7 @@ def commands(run: Run, config: dict, done: int, total: int) -> list[tuple[str, s
     steps = total if done < total else 2 * total
     train = command_line("train", config["design"], *name, *seed, *settings, "--steps", str(steps))
     return [
-        ("train on:" if done < total else "train as long again:", train),
+        ("go on training:" if done < total else "train as long again:", train),
         ("draw new images:", command_line("generate", *name)),
         ("measure it against MNIST:", command_line("evaluate", *name)),
     ]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gan import batches
 from gan.batches import Schedule
-from gan.curves import draw_curves
+from gan.curves import Columns, draw_curves, read_metrics
 from gan.grid import save_gif, save_grid
 from gan.page import write_page
 from gan.runs import Run
@@ -36,11 +36,17 @@ def grids_until(
     return {step: run.grid(name) for step, name in names.items() if name}
 
 
-def publish(design: Design, run: Run, metrics: Path, done: int, schedule: Schedule) -> None:
-    """Draw what shows how far the run is: its losses, and the page to look through it."""
-    draw_curves(metrics, run.grid("curves"), design.d_loss_terms)
+def publish(design: Design, run: Run, metrics: Path, done: int, schedule: Schedule) -> Columns:
+    """Draw what shows how far the run is: its losses, and the page to look through it.
+
+    Returns the columns of the log `metrics`, which it is drawn from.
+    """
+    columns = read_metrics(metrics)
+    draw_curves(columns, run.grid("curves"), design.d_loss_terms)
     grids = grids_until(design, run, done, schedule)
-    write_page(run, metrics, list(grids.values()), done, schedule.total_steps)
+    total, terms = schedule.total_steps, design.d_loss_terms
+    write_page(run, columns, list(grids.values()), done, total, terms)
+    return columns
 
 
 def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 import time
 from contextlib import suppress
 
@@ -26,6 +28,13 @@ CONSOLE = _Console(highlight=False)
 def say(line: str) -> None:
     """Print a line on stdout, above the live one where there is one."""
     CONSOLE.print(line, markup=False, soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """Print a warning on stderr that stands out from the lines around it."""
+    bar = "!" * 80
+    lines = textwrap.wrap(message, 80, break_long_words=False, break_on_hyphens=False)
+    print("\n".join(["", bar, *lines, bar, ""]), file=sys.stderr)
 
 
 class Report:

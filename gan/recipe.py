@@ -30,6 +30,7 @@ def _whole_number(value: object, least: int, most: int) -> int:
 
 
 def positive_int(value: object) -> int:
+    """A count of at least one."""
     return _whole_number(value, 1, 2**31 - 1)
 
 
@@ -44,10 +45,12 @@ def seed_number(value: object) -> int:
 
 
 def positive_float(value: object) -> float:
+    """A rate, or a number of seconds."""
     return _number(value, float, lambda x: 0 < x <= 1e6, "a number above 0, at most a million")
 
 
 def fraction(value: object) -> float:
+    """A share, or a decay rate: from 0 to below 1."""
     wanted = "a number of at least 0 and at most 0.99999"  # 1 - that is above 0 in float32
     return _number(value, float, lambda x: 0 <= x <= 0.99999, wanted)
 
@@ -57,8 +60,13 @@ def side_lengths(value: str) -> tuple[int, int]:
     try:
         sides = [positive_int(side) for side in str(value).lower().split("x")]
         height, width = sides * 2 if len(sides) == 1 else sides
+        if any(side % 4 or not 12 <= side <= 1024 for side in sides):
+            raise ValueError
     except ValueError:
-        raise UserError(f"must be as 28 or 32x48 (height x width), not {value!r}") from None
+        raise UserError(
+            "must be as 28 or 32x48 (height x width), multiples of 4 from 12 to 1024, "
+            f"not {value!r}"
+        ) from None
     return height, width
 
 
@@ -72,6 +80,7 @@ def rows_and_columns(value: str) -> tuple[int, int]:
 
 
 def yes_or_no(value: object) -> bool:
+    """A switch."""
     if not isinstance(value, bool):
         raise UserError(f"must be True or False, not {value!r}")
     return value
@@ -85,6 +94,7 @@ def one_of(*choices: str) -> Callable:
             raise UserError(f"must be {' or '.join(choices)}, not {value!r}")
         return value
 
+    check.choices = choices
     return check
 
 
@@ -145,14 +155,14 @@ class Recipe:
     )
 
     def __post_init__(self) -> None:
-        for setting in fields(self):
-            value = getattr(self, setting.name)
-            if value is None and setting.default is None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is None and each.default is None:
                 continue
             try:
-                setting.metadata["check"](value)
+                each.metadata["check"](value)
             except UserError as error:
-                raise UserError(f"{setting.name} {error}") from None
+                raise UserError(f"{each.name} {error}") from None
         if (self.steps is None) == (self.epochs is None):
             raise UserError("give either steps or epochs")
 

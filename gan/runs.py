@@ -78,6 +78,14 @@ class Run:
             )
         return None
 
+    def check_data(self, source: str) -> None:
+        """Raise UserError when the data's `source` lies where the run writes, and may delete."""
+        for folder in (self.folder, self.images):
+            if Path(source).is_relative_to(folder.resolve()):
+                raise UserError(
+                    f"the data lies in {folder}, which is the run's own; choose another --name"
+                )
+
     def check(self, config: dict) -> None:
         """Raise UserError when the run was started with another config than this.
 
@@ -99,7 +107,7 @@ class Run:
     def _refuse(self, was: str, now: object) -> None:
         raise UserError(
             f"run {self.name!r} was started with {was}, not {now}; "
-            "say that again, or --fresh to start over, or another --name"
+            "go on with that, or use --fresh to start over, or another --name"
         )
 
     @contextmanager
@@ -138,8 +146,10 @@ class Run:
         `metrics` are the columns of its log. `fresh` clears what an earlier run left.
         """
         if fresh:
+            if self.metrics.exists():  # else the pictures are not of a run
+                remove(self.images)
             board = self.folder / "tensorboard"
-            for path in (self.checkpoints.folder, self.metrics, self.results, board, self.images):
+            for path in (self.checkpoints.folder, self.metrics, self.results, board):
                 remove(path)
         self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
         self.images.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,8 @@ from gan.grid import to_pixels
 if TYPE_CHECKING:
     from gan.loop import Design
 
-CHUNK = 1000  # images made at a time: memory does not grow with their number
+CHUNK, LEAST_CHUNK = 1000, 16  # images made at a time: memory does not grow with their number,
+PIXELS = CHUNK * 28 * 28  # nor with their size
 
 
 class Samples(NamedTuple):
@@ -23,46 +25,67 @@ class Samples(NamedTuple):
     scores: np.ndarray
 
 
-def summary(scores: np.ndarray) -> str:
-    """The range and the mean of scores."""
-    return f"{scores.min():.3f} to {scores.max():.3f}, mean {scores.mean():.3f}"
-
-
 def draw_samples(design: Design, seed: int, count: int) -> Iterator[Samples]:
     """Yield `count` samples in chunks. Image n is the same whatever the count."""
-    for first in range(0, count, CHUNK):
-        # A whole chunk, even if less is wanted: `mlp` normalises an image by those beside it.
-        noise = batches.draw_noise(design.recipe, seed, first, batches.SAMPLE_NOISE, CHUNK)
-        images = design.sample(noise)
-        scores = design.discriminator(images, training=False)
-        wanted = slice(count - first)
-        yield Samples(to_pixels(images)[wanted], np.ravel(scores)[wanted])
+    for first in range(0, count, chunk := chunk_size(design)):
+        yield _draw(design, _noise(design, seed, first), min(chunk, count - first))
 
 
-def draw_walk(design: Design, seed: int, rows: int, columns: int) -> Samples:
-    """Samples along a closed walk through `rows` points of the latent space, `columns` to a leg.
+def chunk_size(design: Design) -> int:
+    """How many images are made at a time: 1000 of MNIST's size, fewer of larger ones."""
+    return max(LEAST_CHUNK, min(CHUNK, PIXELS // math.prod(design.image_shape)))
 
-    They are at most CHUNK in all. Leg n leads from the noise of `draw_samples`' image n to that of
-    the next, in equal angles where the noise is normal, as its length hardly varies, and straight
-    where it is uniform.
+
+def _noise(design: Design, seed: int, first: int) -> np.ndarray:
+    """The noise [chunk, latent_dim] of the samples from `first` on, where a chunk begins."""
+    count = chunk_size(design)
+    return batches.draw_noise(design.recipe, seed, first, batches.SAMPLE_NOISE, count).numpy()
+
+
+def _draw(design: Design, noise: np.ndarray, wanted: int) -> Samples:
+    """The first `wanted` samples of a chunk's `noise`.
+
+    All of it goes through the nets, as `mlp` normalises an image by those beside it.
     """
-    noise = batches.draw_noise(design.recipe, seed, 0, batches.SAMPLE_NOISE, CHUNK).numpy()
-    starts = noise[:rows, np.newaxis]
-    ends = np.roll(noise[:rows], -1, axis=0)[:, np.newaxis]
-    way = np.arange(columns)[:, np.newaxis] / columns
-    if design.recipe.noise == "normal":
-        lengths = np.linalg.norm(starts, axis=-1) * np.linalg.norm(ends, axis=-1)
-        angle = np.arccos(((starts * ends).sum(axis=-1) / lengths).clip(-1, 1))[..., np.newaxis]
-        angle = np.maximum(angle, 1e-6)  # of a single point: it stays where it is
-        shares = np.sin((1 - way) * angle) / np.sin(angle), np.sin(way * angle) / np.sin(angle)
-    else:
-        shares = 1 - way, way
-    path = shares[0] * starts + shares[1] * ends
-    path = path.reshape(rows * columns, -1).astype(noise.dtype)
-    # A whole chunk and the same noise beside it, as in `draw_samples`.
-    images = design.sample(np.concatenate([path, noise[len(path) :]]))[: len(path)]
+    images = design.sample(noise)
     scores = design.discriminator(images, training=False)
-    return Samples(to_pixels(images), np.ravel(scores))
+    return Samples(to_pixels(images)[:wanted], np.ravel(scores)[:wanted])
+
+
+def draw_walk(design: Design, seed: int, rows: int, columns: int) -> Iterator[Samples]:
+    """Yield samples along a closed walk through `rows` points of the latent space, in chunks.
+
+    Leg n leads in `columns` equal parts from the noise of `draw_samples`' image n to that of the
+    next: where noise is normal along a circle, as its length hardly varies, where it is uniform
+    straight.
+    """
+    chunk = chunk_size(design)
+    noise = np.concatenate([_noise(design, seed, first) for first in range(0, rows, chunk)])
+    starts = noise[:rows, np.newaxis]
+    ends = np.roll(starts, -1, axis=0)
+    way = np.arange(columns)[:, np.newaxis] / columns
+    walk = _circle if design.recipe.noise == "normal" else _straight
+    path = walk(starts, ends, way).reshape(rows * columns, -1).astype(noise.dtype)
+    for first in range(0, len(path), chunk):
+        part = path[first : first + chunk]
+        # Beside the walk lies the same noise as in `draw_samples`.
+        yield _draw(design, np.concatenate([part, noise[len(part) : chunk]]), len(part))
+
+
+def _straight(starts: np.ndarray, ends: np.ndarray, way: np.ndarray) -> np.ndarray:
+    return (1 - way) * starts + way * ends
+
+
+def _circle(starts: np.ndarray, ends: np.ndarray, way: np.ndarray) -> np.ndarray:
+    """Turn evenly from `starts` [..., D] to `ends`, the length changing evenly, too."""
+    lengths = [np.linalg.norm(points, axis=-1, keepdims=True) for points in (starts, ends)]
+    starts, ends = starts / lengths[0], ends / lengths[1]
+    angle = np.arccos((starts * ends).sum(axis=-1, keepdims=True).clip(-1, 1))
+    sine = np.sin(angle)
+    turned = np.sin((1 - way) * angle) * starts + np.sin(way * angle) * ends
+    # Between opposite points, or equal ones, there is no one circle.
+    turned = np.where(sine < 0.01, _straight(starts, ends, way), turned / sine.clip(0.01))
+    return turned * _straight(*lengths, way)
 
 
 def collect(chunks: Iterable[Samples]) -> Samples:
@@ -73,7 +96,7 @@ def collect(chunks: Iterable[Samples]) -> Samples:
 def draw_best(design: Design, seed: int, count: int, candidates: int) -> tuple[Samples, str]:
     """The `count` samples that D scores highest among the first `candidates`, the best first.
 
-    Also the range and mean of all candidates' scores, as text. No more than `count` images and a
+    Also the range and mean of all candidates' scores, as text. No more images than `count` and a
     chunk are in memory at a time.
     """
     best, least, greatest, total = None, np.inf, -np.inf, 0.0
@@ -84,3 +107,8 @@ def draw_best(design: Design, seed: int, count: int, candidates: int) -> tuple[S
         order = np.argsort(-rivals.scores, kind="stable")[:count]
         best = Samples(rivals.images[order], rivals.scores[order])
     return best, f"{least:.3f} to {greatest:.3f}, mean {total / candidates:.3f}"
+
+
+def summary(scores: np.ndarray) -> str:
+    """The range and the mean of scores."""
+    return f"{scores.min():.3f} to {scores.max():.3f}, mean {scores.mean():.3f}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import textwrap
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.cluster import CONNECT_SECONDS, read_cluster
@@ -21,7 +22,7 @@ from gan.command import (
 from gan.data import Dataset, load_images
 from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
-from gan.progress import duration, say
+from gan.progress import duration, say, warn
 from gan.recipe import LENGTH, Recipe, positive_float, positive_int, side_lengths, yes_or_no
 from gan.runs import CHECKPOINT_SECONDS, REPOSITORY, Run
 
@@ -36,6 +37,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(
         "train",
         "Train a design; the same command again goes on where it stopped.\n\ndesigns:\n" + designs,
+        which_run="called as the design",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="The settings' defaults are the documents' numbers, in each design's module.",
     )
@@ -87,7 +89,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         if check is yes_or_no:
             kind = {"action": argparse.BooleanOptionalAction}
         else:
-            kind = {"metavar": "N", "type": checked(check)}
+            choices = getattr(check, "choices", None)
+            metavar = f"{{{','.join(choices)}}}" if choices else "N"
+            kind = {"metavar": metavar, "type": checked(check)}
         group = length if field.name in LENGTH else settings
         group.add_argument(option, help=field.metadata["help"], **kind)
     return parser.parse_args(arguments)
@@ -147,17 +151,15 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
     if source == "auto" and config is not None:
         data = config["data"]
         try:
-            return load_images(data["source"], image_size or data["resized_to"], say)
+            dataset = load_images(data["source"], image_size or data["resized_to"], say)
         except UserError:
             pass  # it has moved: `auto` may find it, and its digest will tell
+        else:
+            named = Path(os.environ.get("GAN_DATA") or "auto")
+            if named != Path("auto") and named.resolve() != Path(dataset.source).resolve():
+                say(f"not GAN_DATA: it was started with {dataset.name}; --fresh starts over")
+            return dataset
     return load_images(source, image_size, say)
-
-
-def warn(message: str) -> None:
-    """Print a warning on stderr that stands out from the lines around it."""
-    bar = "!" * 80
-    lines = textwrap.wrap(message, 80, break_long_words=False, break_on_hyphens=False)
-    print("\n".join(["", bar, *lines, bar, ""]), file=sys.stderr)
 
 
 def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
@@ -172,13 +174,15 @@ def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
         seconds = duration(outcome.seconds)
         say(f"trained {outcome.trained:,} steps in {seconds} ({rate:.3g} it/s), all included")
     else:
-        command = self_command(drop=[*LENGTH_OPTIONS, "--fresh"])
+        command = self_command(drop=["--fresh"])
+        longer = self_command(drop=[*LENGTH_OPTIONS, "--fresh"])
         more = f", more than {outcome.total:,}" if outcome.done > outcome.total else ""
         say(f"run {run.name!r} is finished: it has {outcome.done:,} steps{more}")
-        say(f"  longer    {command} --steps {2 * outcome.done}")
+        say(f"  longer    {longer} --steps {2 * outcome.done}")
         say(f"  anew      {command} --fresh")
     last = " (the last: final.png)" if run.grid("final").exists() else ""
     say(f"  pictures  {shown_path(run.images)}/{last}")
+    say(f"  page      {shown_path(run.images / 'index.html')}")
     say(f"  losses    {shown_path(run.metrics)}")
     root = [] if options.root == REPOSITORY else ["--root", str(options.root)]
     say(f"  sample    {command_line('generate', '--name', run.name, *root)}")

@@ -11,9 +11,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.command import command_line, shown_path
+from gan.command import shown_path
 from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
+from gan.progress import say
 from gan.runs import REPOSITORY, Run, find_runs
 from gan.weights import load_weights, net_variables
 
@@ -27,7 +28,7 @@ BEST = "dense"  # the design whose shipped weights are taken when none is named
 class Shipped:
     """The nets of `design` as they come with the project; to be drawn from as a `Run` is.
 
-    `why` says, before "with the ...", why they are taken.
+    `why` says, before "the weights ...", why they are taken.
     """
 
     results = None  # nothing is written beside them
@@ -36,15 +37,15 @@ class Shipped:
         self.name = design
         self.folder = REFERENCE / design
         self.root = root
-        self.title = f"{why}with the {design} that comes with the project"
+        self.title = f"{why}the weights that come with the project"
 
     def config(self) -> dict:
         """What it was trained with, as `Run.config`."""
         return json.loads((self.folder / "config.json").read_text())
 
     def grid(self, name: str) -> Path:
-        """Path of a picture `name`."""
-        return self.root / "images" / self.name / f"{name}.png"
+        """Path of a picture `name`, apart from those of runs."""
+        return self.root / "images" / f"shipped-{self.name}" / f"{name}.png"
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
@@ -71,18 +72,22 @@ def choose_trained(options: argparse.Namespace) -> Run | Shipped:
             return named
         missing = f"trained run {options.name!r}"
     else:
-        runs = [run for run in runs if options.design in (None, run.config()["design"])]
-        if runs:
-            return runs[-1]
+        for run in reversed(runs):
+            try:
+                if options.design in (None, run.config()["design"]):
+                    return run
+            except UserError as error:
+                say(f"left out: {error}")
         missing = f"trained run of {options.design}" if options.design else "trained run"
         if (REFERENCE / (options.design or BEST) / "config.json").exists():
             here = f"no run of {options.design} here" if options.design else "no run here"
             why = "" if options.shipped else f"{here}, so "
             return Shipped(options.design or BEST, options.root, why)
-    folder = shown_path(options.root / "experiments")
-    train = command_line("train", options.design or "dense")
+    there = ", ".join(run.name for run in runs) or "none"
     raise UserError(
-        f"no {missing} in {folder} (one has its first checkpoint after a minute); {train}"
+        f"no {missing} in {shown_path(options.root / 'experiments')}; of those with a checkpoint, "
+        f"which each has after a minute, there are: {there}; or take the weights that come with "
+        "the project: --shipped"
     )
 
 

@@ -43,8 +43,8 @@ def save_weights(folder: Path, variables: Sequence) -> None:
 
 def load_weights(folder: Path, variables: Sequence) -> None:
     """Set `variables` to what `save_weights` wrote of them. Raises UserError if it cannot."""
-    files = sorted(folder.glob("weights-*.npy"), key=lambda path: int(path.stem.split("-")[1]))
     try:
+        files = sorted(folder.glob("weights-*.npy"), key=lambda path: int(path.stem.split("-")[1]))
         values = np.concatenate([np.load(path, allow_pickle=False) for path in files])
     except (OSError, ValueError, EOFError):
         raise UserError(f"the weights in {folder} are missing or damaged") from None

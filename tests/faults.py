@@ -1,9 +1,10 @@
 """make test-faults: kill, damage and misuse the real commands in real processes, and count.
 
-    python tests/faults.py [--kills 50] [--seed N]
+    python tests/faults.py [--kills 50] [--seed N] [--store]
 
 Prints a table: kills survived and runs that ended identical, faults handled, bad inputs refused.
-Exits with code 1 when anything was lost.
+`--store` keeps the counts in experiments/reference/faults.json, which README shows. Exits with code
+1 when anything was lost.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
+sys.path[:0] = map(str, (REPOSITORY, REPOSITORY / "experiments"))
 
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
+from results import FIGURES, store  # noqa: E402
 
 from gan.digits import draw_digits  # noqa: E402
 
@@ -282,6 +284,14 @@ def second_process(place: Place) -> None:
     place.goes_on(root)
 
 
+def grid_damaged(place: Place) -> None:
+    root, _ = place.begun("damaged-grid")
+    (root / "images" / "run" / "0.png").write_text("damaged")
+    code, _, err = finish(place.train(root))
+    expect(code == 0, f"a damaged picture ended it with code {code}: {err[-300:]}")
+    expect(written(root)["variables"] == place.expected["variables"], "it ended with other bytes")
+
+
 def linked_folder(place: Place) -> None:
     root = place.fresh("linked")
     elsewhere = place.fresh("elsewhere")
@@ -320,6 +330,7 @@ FAULTS: dict[str, Callable[[Place], None]] = {
     "losses no numbers": diverges,
     "second process": second_process,
     "folder a link": linked_folder,
+    "grid damaged": grid_damaged,
 }
 
 
@@ -364,14 +375,18 @@ def bad_inputs(place: Place) -> dict[str, list]:
         "--design": ("", "x"),
         "--out": ("", "x.jpg", "x", f"{place.data}/x.png"),
         "--npz": ("", "x.png", f"{place.data}/x.npz"),
-        "--separate": ("", place.data),
+        "--separate": ("", place.data, place.folder),
         "--root": ("", place.data),
+        "--grid": ("", "x", "3", "0x3", "1000x1000"),
+        "--zoom": (*NO_NUMBERS, "41"),
     }
     for option, values in of_generate.items():
         for value in values:
             cases[f"generate {option}={value}"] = ["generate", f"{option}={value}"]
     cases["generate both"] = ["generate", "--name=run", "--design=dense-sgd"]
     cases["generate a word"] = ["generate", "dense"]
+    cases["generate two sizes"] = ["generate", "--count=4", "--grid=2x2"]
+    cases["generate a walk to nowhere"] = ["generate", "--interpolate", "--grid=1x10"]
     of_evaluate = {
         "--count": (*NO_NUMBERS, "99", "10001"),
         "--seed": ("", "x", "-1"),
@@ -476,6 +491,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--store", action="store_true", help="keep the counts for README")
     parser.add_argument("--only", metavar="FAULT", help="one fault, by its name, or kills")
     options = parser.parse_args()
     print(f"seed {options.seed} (again: python tests/faults.py --seed {options.seed})", flush=True)
@@ -490,8 +506,8 @@ def main() -> int:
             return 0
         cases = bad_inputs(place)
         lost |= refuse_all(place, cases)
-        inputs = len(cases) - len(lost)
-        print(f"bad inputs refused   {inputs} / {len(cases)}", flush=True)
+        counts = {"bad inputs refused": [len(cases) - len(lost), len(cases)]}
+        show(counts)
 
         def handled(name: str) -> str | None:
             try:
@@ -503,20 +519,35 @@ def main() -> int:
             results = dict(zip(FAULTS, pool.map(handled, FAULTS), strict=True))
         broken = {name: why for name, why in results.items() if why}
         lost |= broken
-        print(f"faults handled       {len(FAULTS) - len(broken)} / {len(FAULTS)}", flush=True)
+        counts["faults handled"] = [len(FAULTS) - len(broken), len(FAULTS)]
+        show(counts)
 
         try:
             kills, runs, identical = kill_often(place, options.kills, options.seed)
-            print(f"kills survived       {kills} / {kills}")
-            print(f"runs identical       {identical} / {runs}")
+            counts["kills survived"] = [kills, kills]
+            show(counts)
+            counts["runs then identical to an undisturbed one"] = [identical, runs]
+            show(counts)
             if identical < runs:
                 lost["kills"] = f"{runs - identical} runs ended with other bytes"
         except Lost as error:
             lost["kills"] = str(error)
     for name, why in lost.items():
         print(f"LOST {name}: {why}")
-    print(f"{'lost' if lost else 'nothing lost'}, in {time.monotonic() - started:.0f} s")
+    seconds = round(time.monotonic() - started)
+    print(f"{'lost' if lost else 'nothing lost'}, in {seconds} s")
+    if options.store:
+        command = f'make test-faults ARGS="--seed {options.seed}"'
+        store(
+            FIGURES / "faults.json", command, {"counts": counts, "lost": lost, "seconds": seconds}
+        )
     return bool(lost)
+
+
+def show(counts: dict[str, list[int]]) -> None:
+    """Print the last of `counts`, at once."""
+    what, (good, tried) = list(counts.items())[-1]
+    print(f"{what:45} {good} / {tried}", flush=True)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,18 @@ def test_folders_that_will_not_do(tmp_path):
         quiet(str(tmp_path))
 
 
+def test_a_file_that_gan_data_names_must_be_there(monkeypatch):
+    monkeypatch.setenv("GAN_DATA", "nowhere/mnist.npz")
+    with pytest.raises(UserError, match="GAN_DATA names 'nowhere/mnist"):
+        load_images()
+
+
+@pytest.mark.parametrize("source", ["auto", "synthetic"])
+def test_only_a_folder_is_resized(source):
+    with pytest.raises(UserError, match="goes with --data FOLDER"):
+        load_images(source, (64, 48))
+
+
 def test_no_such_source(tmp_path):
     with pytest.raises(UserError, match="no data 'mnits'"):
         quiet("mnits")

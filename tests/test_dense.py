@@ -59,35 +59,13 @@ def test_the_shared_clock_ticks_three_times_a_step():
 
 
 @pytest.mark.parametrize("name", DESIGNS)
-def test_each_update_changes_its_own_net_only(name):
+def test_an_update_of_d_changes_d_only(name):
     gan = seeded(name)
-    real_images, d_noise, g_noise = (a.astype("float32") for a in step_inputs(noises=2)[0])
+    real_images = step_inputs(noises=2)[0][0].astype("float32")
     before = weights(gan.generator), weights(gan.discriminator)
     gan._train_discriminator(real_images, target=1.0)
     assert_changed(before[0], weights(gan.generator), none=True)
     assert_changed(before[1], weights(gan.discriminator))
-
-    # A whole step in which D's learning rate is 0 is G's update alone, and the other way round.
-    gan = seeded(name)
-    g_only, d_only = seeded(name), seeded(name)
-    _silence(g_only, "d"), _silence(d_only, "g")
-    g_only.train_step(real_images, d_noise, g_noise)
-    d_only.train_step(real_images, d_noise, g_noise)
-    assert_changed(before[1], weights(g_only.discriminator), none=True)
-    assert_changed(before[0], weights(g_only.generator))
-    assert_changed(before[1], weights(d_only.discriminator))
-    trainable = [v.numpy() for v in d_only.generator.trainable_variables]
-    assert_changed([v.numpy() for v in gan.generator.trainable_variables], trainable, none=True)
-
-
-def _silence(gan, net):
-    """Give `net` an optimizer that changes nothing."""
-    model = gan.discriminator if net == "d" else gan.generator
-    other = gan.generator if net == "d" else gan.discriminator
-    still, moving = keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.01)
-    still.build(model.trainable_variables)
-    moving.build(other.trainable_variables)
-    gan.d_optimizer, gan.g_optimizer = (still, moving) if net == "d" else (moving, still)
 
 
 def test_the_fakes_leave_moving_statistics_alone_and_the_g_step_moves_them_once():

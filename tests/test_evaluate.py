@@ -30,7 +30,7 @@ def test_a_run_is_measured(tmp_path, data, capsys):
     capsys.readouterr()
     assert run_here(evaluate.main, *options, "--count", COUNT) == 0
     out = capsys.readouterr().out
-    assert "run 'dense', 3 steps on mnist.npz: drawing 200 images" in out
+    assert "run 'dense': dense, 3 steps on mnist.npz; drawing 200 images" in out
     result = json.loads((tmp_path / "experiments" / "dense" / "evaluation.json").read_text())
     assert (result["design"], result["steps"], result["count"]) == ("dense", 3, COUNT)
     figures, floor = result["figures"], result["floor"]
@@ -52,6 +52,28 @@ def test_copies_of_training_images_show(tmp_path, data, capsys):
     assert result["figures"]["nearest_training_image"] < 0.01
     assert result["figures"]["coverage"] > 0.5
     assert result["floor"]["nearest_training_image"] == 1
+
+
+def test_images_are_compared_with_the_test_images(tmp_path, capsys):
+    """Test images of other digits than the training images: they alone are near themselves."""
+    images, labels = draw_digits(1200, seed=3)
+    low, high = images[labels < 5][:COUNT], images[labels >= 5][:COUNT]
+    np.savez(tmp_path / "mnist.npz", x_train=low, x_test=high)
+    found = {}
+    for name, these in {"same": high, "one": high[:1].repeat(COUNT, axis=0)}.items():
+        np.savez(tmp_path / "a.npz", images=these)
+        options = ("--data", tmp_path / "mnist.npz", "--json", tmp_path / "a.json")
+        assert run_here(evaluate.main, "--npz", tmp_path / "a.npz", *options) == 0
+        found[name] = json.loads((tmp_path / "a.json").read_text())
+    assert found["same"]["figures"]["frechet_distance"] == pytest.approx(0, abs=1e-3)
+    assert found["same"]["figures"]["coverage"] == 1
+    assert found["same"]["figures"]["nearest_training_image"] == pytest.approx(1)
+    assert found["same"]["floor"]["frechet_distance"] > 10
+    # One image over and over is like a real one, and all the others are missed.
+    assert found["one"]["figures"]["precision"] == 1
+    assert found["one"]["figures"]["recall"] < 0.1
+    assert found["one"]["compared_with"] == "other images"
+    assert "NOT MNIST" in capsys.readouterr().err
 
 
 def test_the_file_that_generate_writes_gives_the_figures_of_the_run(tmp_path, data):
@@ -121,7 +143,9 @@ def test_what_is_shipped_measures_as_the_table_says(tmp_path, name):
         pytest.skip("nothing is shipped of it yet")
     options = ("--shipped", "--design", name, "--data", REAL_MNIST)
     assert run_here(evaluate.main, *options, "--json", tmp_path / "a.json") == 0
-    found = json.loads((tmp_path / "a.json").read_text())["figures"]
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert result["compared_with"] == "MNIST"
+    found = result["figures"]
     stored = json.loads((folder / "result.json").read_text())["float32"][0]["figures"]
     assert found["frechet_distance"] == pytest.approx(stored["frechet_distance"], rel=0.02)
     for measure in ("precision", "recall", "density", "coverage"):

@@ -1,6 +1,7 @@
 """Sampling through the real command."""
 
 import os
+import shutil
 import tracemalloc
 
 import numpy as np
@@ -9,9 +10,10 @@ from conftest import finish, run_here, start
 from PIL import Image
 
 from gan import batches, generate, sampling, train
-from gan.designs import build_design
+from gan.designs import build_design, find_recipe
 from gan.grid import to_pixels
 from gan.loop import all_variables
+from gan.recipe import override
 from gan.runs import Run
 
 pytestmark = pytest.mark.usefixtures("without_xla")
@@ -160,7 +162,7 @@ def test_it_takes_the_runs_own_settings_and_its_newest_checkpoint(tmp_path, smal
     assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
     out = capsys.readouterr().out
     assert "the checkpoint of step 3 cannot be used" in out
-    assert "run 'dense': dense, 2 steps; seed 0" in out
+    assert "run 'dense': dense, 2 of 3 steps; seed 0" in out
 
 
 def test_separate_pictures(root, tmp_path):
@@ -170,6 +172,17 @@ def test_separate_pictures(root, tmp_path):
     assert names == [f"{index:02d}.png" for index in range(11)]
     assert picture(tmp_path / "many" / "00.png").shape == (28, 28)
     assert not Run("first", root).grid("never").exists()
+    # Fewer would leave some of these among the new ones.
+    assert run_here(generate.main, "--root", root, *options) == 2
+
+
+def test_a_damaged_run_is_left_out_and_said(root, tmp_path, capsys):
+    copy = shutil.copytree(root, tmp_path / "copy")
+    (copy / "experiments" / "damaged" / "checkpoints" / "step-00000001").mkdir(parents=True)
+    assert run_here(generate.main, "--root", copy, "--count", 4) == 0
+    out = capsys.readouterr().out
+    assert "damaged/config.json is damaged or missing" in out
+    assert "run 'an-other'" in out
 
 
 def test_design_chooses_the_newest_run_of_it(root, capsys):
@@ -208,23 +221,48 @@ def test_a_walk_leads_through_the_images_of_the_seed(root, tmp_path):
         assert (film.n_frames, film.size) == (18, (224, 224))
 
 
+class Design:
+    """What sampling asks of a design; it keeps the noise it is given."""
+
+    def __init__(self, name, image_shape=(28, 28, 1), **overrides):
+        self.recipe = override(find_recipe(name), **overrides)
+        self.image_shape = image_shape
+
+    def sample(self, noise):
+        self.noise = np.asarray(noise)
+        return np.zeros((len(noise), *self.image_shape), np.float32)
+
+    def discriminator(self, images, training):
+        return np.zeros((len(images), 1))
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_walk_in_few_dimensions_goes_no_further_out_than_its_points(latent_dim, seed):
+    design = Design("dense", latent_dim=latent_dim)
+    list(sampling.draw_walk(design, seed, 6, 10))
+    lengths = np.linalg.norm(design.noise[:60], axis=1)
+    assert lengths.max() <= lengths[::10].max() + 1e-5
+
+
+def test_large_images_are_made_few_at_a_time():
+    """As many pixels at once as of MNIST's size, and the same images whatever the count."""
+    design, drawn = Design("dense", (128, 128, 3)), []
+    for chunk in sampling.draw_samples(design, 0, 40):
+        assert len(design.noise) == 16 >= len(chunk.images)
+        drawn.append(design.noise)
+    assert len(np.unique(np.concatenate(drawn), axis=0)) == 48
+    assert sum(len(chunk.images) for chunk in sampling.draw_walk(design, 0, 5, 8)) == 40
+    list(sampling.draw_samples(design, 0, 7))
+    np.testing.assert_array_equal(design.noise, drawn[0])
+
+
 def test_a_walk_keeps_to_the_noise_that_g_knows():
     """Normal noise keeps its length on the way, uniform noise its range."""
 
-    class Design:
-        def __init__(self, name):
-            self.recipe = build_design(name).recipe
-
-        def sample(self, noise):
-            self.noise = noise
-            return np.zeros((len(noise), 28, 28, 1), np.float32)
-
-        def discriminator(self, images, training):
-            return np.zeros((len(images), 1))
-
     normal, uniform = Design("dense"), Design("d-on-g")
     for design in (normal, uniform):
-        sampling.draw_walk(design, 0, 4, 8)
+        list(sampling.draw_walk(design, 0, 4, 8))
     lengths = np.linalg.norm(normal.noise[:32], axis=1)
     assert lengths.min() > 0.95 * lengths[::8].min()
     assert np.abs(uniform.noise).max() <= 1
@@ -242,6 +280,8 @@ BAD = {
     "no images": (["--count", "0"], "a whole number from 1"),
     "too many": (["--count", "50000"], "at most 40,000"),
     "two sizes": (["--count", "5", "--grid", "2x2"], "not both"),
+    "a walk to nowhere": (["--interpolate", "--grid", "1x10"], "two rows or more"),
+    "no picture to zoom": (["--zoom", "2", "--npz", "x.npz"], "--zoom is for pictures"),
     "no grid": (["--grid", "2x"], "as 5x8"),
     "far too large": (["--zoom", "50"], "at most 40"),
     "a nice walk": (["--interpolate", "--nice"], "not both"),
@@ -268,8 +308,8 @@ def test_without_a_run_the_shipped_weights_draw(tmp_path):
     root = tmp_path / "new"
     code, out, err = finish(start("generate", "--root", root, "--nice", "--count", 9))
     assert (code, err) == (0, "")
-    assert "no run here, so with the dense that comes with the project" in out
-    assert picture(root / "images" / "dense" / "generated.png").std() > 50
+    assert "no run here, so the weights that come with the project: dense, 30,000 steps" in out
+    assert picture(root / "images" / "shipped-dense" / "nice.png").std() > 50
     assert os.listdir(root) == ["images"]
 
 
@@ -287,5 +327,5 @@ def test_a_named_run_must_be_there(tmp_path):
     code, out, err = finish(start("generate", "--root", tmp_path, "--name", "dense"))
     assert (code, out) == (2, "")
     assert "no trained run 'dense'" in err
-    assert "gan.train dense" in err
+    assert "there are: none; or take the weights" in err
     assert os.listdir(tmp_path) == []

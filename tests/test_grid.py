@@ -44,6 +44,14 @@ def test_a_grid_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_without_a_picture_there_is_no_gif(tmp_path, monkeypatch):
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)  # Pillow opens up to twice as many
+    save_grid(tmp_path / "huge.png", np.zeros((4, 28, 28, 1)))
+    (tmp_path / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    save_gif(tmp_path / "a.gif", [tmp_path / "huge.png", tmp_path / "damaged.png"])
+    assert not (tmp_path / "a.gif").exists()
+
+
 @pytest.mark.parametrize("count", [25, 132])
 def test_a_gif_of_150_grids_of_noise_is_under_5_mb(tmp_path, count):
     random = np.random.default_rng(0)
@@ -51,6 +59,7 @@ def test_a_gif_of_150_grids_of_noise_is_under_5_mb(tmp_path, count):
     grids = [tmp_path / f"{index}.png" for index in range(150)]
     for index, grid in enumerate(grids):
         save_grid(grid, np.roll(noise, index, axis=1 + index % 2))
+    grids[75].write_bytes(b"damaged")
     save_gif(tmp_path / "training.gif", [*grids, tmp_path / "missing.png"])
     assert (tmp_path / "training.gif").stat().st_size < 5 * 2**20
     with Image.open(tmp_path / "training.gif") as gif:

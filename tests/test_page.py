@@ -76,14 +76,39 @@ def test_the_command_to_go_on_goes_on(run, small_data, capsys):
     assert Run("dense", longer).checkpoints.steps()[-1] == 14
 
 
+def test_losses_are_shown_on_the_scale_of_ln_2(run, tmp_path):
+    from gan.curves import read_metrics
+    from gan.page import write_page
+
+    other = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
+    columns = read_metrics(other.metrics)
+    write_page(other, columns, [], 7, 7, d_loss_terms=2)
+    _, found = content(other)
+    assert set(found["curves"]) == {"step", "d_loss / 2", "d_accuracy", "g_loss"}
+    assert found["curves"]["d_loss / 2"] == pytest.approx(columns["d_loss"] / 2)
+
+
+def test_before_the_end_a_last_grid_is_an_old_one(run, tmp_path):
+    from gan.curves import read_metrics
+    from gan.page import write_page
+
+    going_on = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
+    grids = [going_on.grid(name) for name in "036"]
+    write_page(going_on, read_metrics(going_on.metrics), grids, 7, 100)
+    _, found = content(going_on)
+    assert [grid["name"] for grid in found["grids"]] == ["0", "3", "6"]
+    assert found["gif"] is None
+
+
 def test_what_the_user_named_cannot_break_out_of_the_page(run, tmp_path):
+    from gan.curves import read_metrics
     from gan.page import write_page
 
     other = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
     config = other.config()
     config["data"]["name"] = "</script><script>alert(1)</script>"
     (other.folder / "config.json").write_text(json.dumps(config))
-    write_page(other, other.metrics, [], 7, 7)
+    write_page(other, read_metrics(other.metrics), [], 7, 7)
     page, found = content(other)
     assert "alert(1)</script>" not in page
     assert "</script><script>alert(1)" in found["summary"]
@@ -116,8 +141,8 @@ def test_a_browser_shows_the_page(run, tmp_path):
     dom = subprocess.run([*command, address], capture_output=True, text=True, timeout=120).stdout
     found = json.loads(base64.b64decode(re.search(r'<pre id="found">([^<]*)', dom)[1]))
     assert found["faults"] == []
-    assert found["before"] == ["3", "final", True]
-    assert found["after"] == ["0", "0", True]
+    assert found["before"] == ["3", "final.png", True]
+    assert found["after"] == ["0", "0.png", True]
     assert found["drawn"] == 3
     assert "around step 6: d_loss" in found["readout"]
     assert found["rows"] > 10

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import REPOSITORY, finish, run_here, start, variables
+from PIL import Image
 from test_train import contents, small_run
 
 from gan import data, train
@@ -42,15 +43,31 @@ def test_a_finished_run_says_so_and_can_be_made_longer_or_begun_anew(
     out = capsys.readouterr().out
     assert "run 'dense' is finished: it has 10 steps" in out
     assert "--steps 20" in out
+    assert "--steps 10 --fresh" in out
     assert contents(run) == before
 
     assert run_here(train.main, *command, "--steps", 12) == 0
     assert run.checkpoints.steps()[-1] == 12
     stale = run.images / "stale.png"
     stale.write_text("of the old run")
+    capsys.readouterr()
     assert run_here(train.main, *command, "--fresh") == 0
+    assert "starting over; the run had 12 steps" in capsys.readouterr().out
     assert contents(run) == before
     assert not stale.exists()
+
+
+def test_pictures_that_are_not_of_a_run_stay(tmp_path, small_data, capsys):
+    """Neither data in a run's own folder nor other pictures there may go by --fresh."""
+    photos = tmp_path / "images" / "dense"
+    photos.mkdir(parents=True)
+    for index in range(4):
+        Image.fromarray(np.full((16, 16), index, np.uint8)).save(photos / f"mine-{index}.png")
+    options = ("--root", tmp_path, "--steps", 2, "--batch-size", 4, "--fresh")
+    assert run_here(train.main, "dense", *options, "--data", photos) == 2
+    assert "which is the run's own" in capsys.readouterr().err
+    assert run_here(train.main, "dense", *options, "--data", small_data) == 0
+    assert {f"mine-{index}.png" for index in range(4)} < {path.name for path in photos.iterdir()}
 
 
 def test_an_epoch_is_a_pass_through_the_data(tmp_path, small_data):
@@ -71,7 +88,9 @@ def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch
     other = tmp_path / "other.npz"
     np.savez(other, x_train=np.zeros((50, 28, 28), np.uint8))
     monkeypatch.setenv("GAN_DATA", str(other))
+    capsys.readouterr()
     assert run_here(train.main, *command, "--steps", 4) == 0
+    assert "not GAN_DATA: it was started with the built-in digits" in capsys.readouterr().out
     assert run_here(train.main, *command, "--steps", 6, "--data", other) == 2
     assert "was started with the data the built-in digits" in capsys.readouterr().err
 
@@ -236,7 +255,7 @@ def test_bad_input_in_a_process_of_its_own(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", ["train", "generate"])
+@pytest.mark.parametrize("module", ["train", "generate", "evaluate"])
 def test_help_comes_without_loading_tensorflow(module):
     code = (
         f"import sys; sys.argv = ['x', '--help']\nfrom gan.{module} import main\n"
