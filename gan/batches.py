@@ -39,6 +39,15 @@ class Schedule:
                 f"{self.recipe.batch_size}; choose a smaller --batch-size"
             )
 
+    def check_slices(self, replicas: int) -> None:
+        """Raise UserError where a batch, or an epoch's last one, is too small to be cut for all."""
+        smallest = min(self.size(0), self.size(self.steps_per_epoch - 1))
+        if smallest < replicas:
+            raise UserError(
+                f"{replicas} devices cannot share a batch of {smallest} image(s); "
+                "choose another --batch-size, or fewer devices"
+            )
+
     @property
     def steps_per_epoch(self) -> int:
         batches = self.count / self.recipe.batch_size

@@ -91,12 +91,13 @@ def main(arguments: list[str] | None = None) -> int:
         design, steps = load(trained)
         target = options.json or trained.results
         source, images = draw(trained, design, steps, options.seed, options.count)
-    if not mnist.is_real:
+    is_real = mnist.is_real
+    if not is_real:
         warn(
             "NOT MNIST: these figures compare with other images than MNIST's, as a classifier of "
             "MNIST's digits sees both. They compare with no figure of the pages."
         )
-    source |= {"compared_with": "MNIST" if mnist.is_real else "other images"}
+    source |= {"compared_with": "MNIST" if is_real else "other images"}
     result = source | evaluate(images, mnist, say)
     print(table(result))
     if target:

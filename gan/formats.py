@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from gan.errors import UserError
+from gan.recipe import is_side
 
 IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
@@ -29,7 +30,7 @@ def check_shape(shape: tuple, where: str) -> None:
     sides, channels = shape[1:3], shape[3:] or (1,)
     if len(shape) not in (3, 4) or channels not in ((1,), (3,)):
         raise UserError(f"{where} has the shape {shape}; it must be [N, H, W], [N, H, W, 1 or 3]")
-    if any(side % 4 or not 12 <= side <= 1024 for side in sides):
+    if not all(map(is_side, sides)):
         raise UserError(
             f"{where} holds {sides[0]}x{sides[1]} images; both sides must be multiples of 4 "
             "from 12 to 1024 (MNIST's are 28x28); a folder of images takes --image-size"

@@ -170,7 +170,7 @@ def train(
         check_board()
     run.check_data(dataset.source)
     schedule = Schedule(design.recipe, len(dataset.images), seed)
-    check_slices(schedule, strategy.num_replicas_in_sync)
+    schedule.check_slices(strategy.num_replicas_in_sync)
     total, steps_per_epoch = schedule.total_steps, schedule.steps_per_epoch
     kept_every = (design.recipe.checkpoint_epochs or 0) * steps_per_epoch
     config = describe(design, dataset, seed)
@@ -252,16 +252,6 @@ def train(
         workers.agree(done)  # they leave together: who leaves early looks dead to the others
         seconds = time.monotonic() - started
         return Outcome(done, total, done - first, seconds, stop if done < total else None)
-
-
-def check_slices(schedule: Schedule, replicas: int) -> None:
-    """Raise UserError where a batch, or an epoch's last one, is too small to be cut for all."""
-    smallest = min(schedule.size(0), schedule.size(schedule.steps_per_epoch - 1))
-    if smallest < replicas:
-        raise UserError(
-            f"{replicas} devices cannot share a batch of {smallest} image(s); "
-            "choose another --batch-size, or fewer devices"
-        )
 
 
 def describe(design: Design, dataset: Dataset, seed: int) -> dict:

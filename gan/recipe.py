@@ -55,12 +55,17 @@ def fraction(value: object) -> float:
     return _number(value, float, lambda x: 0 <= x <= 0.99999, wanted)
 
 
+def is_side(pixels: int) -> bool:
+    """Whether images may be so high or wide: the convolutional designs halve them twice."""
+    return pixels % 4 == 0 and 12 <= pixels <= 1024
+
+
 def side_lengths(value: str) -> tuple[int, int]:
     """The text HEIGHTxWIDTH, or one number for both, as (height, width)."""
     try:
         sides = [positive_int(side) for side in str(value).lower().split("x")]
         height, width = sides * 2 if len(sides) == 1 else sides
-        if any(side % 4 or not 12 <= side <= 1024 for side in sides):
+        if not all(map(is_side, sides)):
             raise ValueError
     except ValueError:
         raise UserError(
