@@ -6,7 +6,7 @@
 RUN := .venv/bin/python -m
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory overview frozen digits-check bench growth parity two-workers test test-slow test-faults lint format clean clean-runs
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory overview frozen digits-check bench growth parity scale two-workers test test-slow test-faults lint format clean clean-runs
 
 help:
 	@echo "targets (further options of a command: make train-dense ARGS=\"--seed 1 --name second\"):"
@@ -68,6 +68,9 @@ growth: .venv/installed  ## measure what larger batches, images and files cost (
 
 parity: .venv/experiments  ## train beside the documents' own code and compare (5 minutes)
 	@.venv/bin/python experiments/parity.py
+
+scale: .venv/installed  ## measure what several devices cost and exchange (5 minutes)
+	@.venv/bin/python experiments/scale.py
 
 two-workers: .venv/installed  ## train dcgan on two processes of this machine
 	@.venv/bin/python experiments/two_workers.py dcgan $(if $(STEPS),--steps $(STEPS)) $(ARGS)

@@ -23,7 +23,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from statistics import median
 
-from results import FIGURES, REPOSITORY, store
+from results import FIGURES, REPOSITORY, check_machine, store
 
 from gan.command import load_tensorflow, run_command
 from gan.designs import DESIGNS, build_design, find_recipe
@@ -40,15 +40,21 @@ PARTS = ("training", "start_up", "sampling", "whole_run")
 
 def our_steps(name: str, images=None, **settings):
     """Our training loop on `images`, MNIST's if None; also the design."""
-    from gan.batches import Schedule
     from gan.data import load_images
-    from gan.loop import STEPS_PER_CALL, compile_steps
 
     if images is None:
         images = load_images(say=lambda line: None).images
     design = build_design(name, images.shape[1:], **settings)
+    return steps_of(design, images), design
+
+
+def steps_of(design, images, strategy=None):
+    """A function that trains `design` for so many seconds, and returns its steps a second."""
+    from gan.batches import Schedule
+    from gan.loop import STEPS_PER_CALL, compile_steps
+
     schedule = Schedule(design.recipe, len(images), seed=0)
-    run_steps = compile_steps(design, images, schedule)
+    run_steps = compile_steps(design, images, schedule, strategy)
     first, count = 0, 1
 
     def run(seconds: float) -> float:
@@ -65,7 +71,7 @@ def our_steps(name: str, images=None, **settings):
         return steps / passed
 
     run(0.1)
-    return run, design
+    return run
 
 
 def count_operations(design) -> dict[str, float]:
@@ -374,7 +380,6 @@ def main() -> int:
     parser.add_argument("designs", nargs="*", choices=[[], *DESIGNS], default=[])
     parser.add_argument("--rounds", type=positive_int, default=7)
     parser.add_argument("--seconds", type=positive_float, default=4.0)
-    parser.add_argument("--table", action="store_true", help="print what was measured last")
     parser.add_argument("--others", action="store_true", help="all but the training speed")
     parser.add_argument("--contend", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -382,16 +387,17 @@ def main() -> int:
         contend(*options.contend)
         return 0
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {"training": {}}
-    if not options.table:
-        if not options.others:
-            for name in options.designs or DESIGNS:
-                result["training"][name] = compare(name, options.rounds, options.seconds)
-                print(table({"training": {name: result["training"][name]}}).splitlines()[-1])
-        if not options.designs:
-            result["start_up"] = start_up(options.rounds)
-            result["sampling"] = sampling(options.rounds)
-            result["whole_run"] = whole_run()
-        result = store(RESULT, "make bench", {key: result[key] for key in PARTS if key in result})
+    if options.designs or options.others:
+        check_machine(result)
+    if not options.others:
+        for name in options.designs or DESIGNS:
+            result["training"][name] = compare(name, options.rounds, options.seconds)
+            print(table({"training": {name: result["training"][name]}}).splitlines()[-1])
+    if not options.designs:
+        result["start_up"] = start_up(options.rounds)
+        result["sampling"] = sampling(options.rounds)
+        result["whole_run"] = whole_run()
+    result = store(RESULT, "make bench", {key: result[key] for key in PARTS if key in result})
     print(table(result))
     return 0
 

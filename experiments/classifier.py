@@ -32,15 +32,16 @@ def main() -> int:
     )
     images = keras.Input((28, 28, 1))
     trained = keras.Model(images, model(vary(images))[1])
+    train_labels, test_labels = mnist.labels()
     steps = EPOCHS * len(mnist.train) // BATCH_SIZE
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     trained.compile(keras.optimizers.Adam(rate), loss)
-    trained.fit(mnist.train, mnist.train_labels, BATCH_SIZE, EPOCHS, verbose=2)
+    trained.fit(mnist.train, train_labels, BATCH_SIZE, EPOCHS, verbose=2)
     save_weights(FOLDER, model.variables)
 
     _, probabilities = look(load_classifier(), mnist.test)
-    right = float((probabilities.argmax(axis=1) == mnist.test_labels).mean())
+    right = float((probabilities.argmax(axis=1) == test_labels).mean())
     size = sum(path.stat().st_size for path in FOLDER.glob("weights-*.npy"))
     result = {"test_accuracy": right, "parameters": model.count_params(), "bytes": size}
     print(store(FOLDER / "result.json", "make classifier", result))

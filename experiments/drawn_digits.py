@@ -1,19 +1,17 @@
-"""How like MNIST are the built-in digits? Two classifiers tell: python experiments/drawn_digits.py
+"""How like MNIST are the built-in digits? Two classifiers tell: `make digits-check`
 
 One is trained on real MNIST and reads 10,000 drawn digits; the other is trained on 60,000 drawn
-digits alone and reads MNIST's test set. GAN_DATA names the real mnist.npz. Writes the figures to
+digits alone and reads MNIST's test set. Writes the figures to
 experiments/reference/drawn_digits.json. A few minutes on 2 cores.
 """
 
 import json
-import os
 import time
 
-from results import FIGURES, store
+from results import FIGURES, real_mnist, store
 
 from gan.command import load_tensorflow, run_command
 from gan.digits import draw_digits
-from gan.errors import UserError
 
 load_tensorflow()
 
@@ -25,7 +23,7 @@ EPOCHS = 4
 
 
 def train_classifier(images: np.ndarray, labels: np.ndarray) -> keras.Model:
-    """A small convolutional classifier of uint8 images [N, 28, 28], trained from seed 0."""
+    """A small convolutional classifier of uint8 images [N, 28, 28, 1], trained from seed 0."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -42,30 +40,34 @@ def train_classifier(images: np.ndarray, labels: np.ndarray) -> keras.Model:
         ]
     )
     model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(images[..., np.newaxis], labels, batch_size=128, epochs=EPOCHS, verbose=0)
+    model.fit(images, labels, batch_size=128, epochs=EPOCHS, verbose=0)
     return model
 
 
 def shares_right(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict:
     """Share of the images the model reads right: of all, and of the digit it reads worst."""
-    right = model.predict(images[..., np.newaxis], verbose=0).argmax(axis=1) == labels
+    right = model.predict(images, verbose=0).argmax(axis=1) == labels
     by_digit = [float(right[labels == digit].mean()) for digit in range(10)]
     return {"all": float(right.mean()), "worst_digit": min(by_digit)}
 
 
+def drawn_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Built-in digits, uint8 [count, 28, 28, 1], and what they show [count]."""
+    images, labels = draw_digits(count, seed)
+    return images[..., np.newaxis], labels
+
+
 def main() -> int:
-    if not os.path.isfile(os.environ.get("GAN_DATA", "")):
-        raise UserError("GAN_DATA must name the real mnist.npz")
-    with np.load(os.environ["GAN_DATA"], allow_pickle=False) as mnist:
-        train, test = [(mnist[f"x_{part}"], mnist[f"y_{part}"]) for part in ("train", "test")]
+    mnist = real_mnist()
+    train, test = zip((mnist.train, mnist.test), mnist.labels(), strict=True)
     started = time.process_time()
-    drawn = draw_digits(60_000, seed=1)
+    drawn = drawn_digits(60_000, seed=1)
     seconds = time.process_time() - started
     real_model, drawn_model = train_classifier(*train), train_classifier(*drawn)
     result = {
         "cpu_seconds_to_draw_60000": round(seconds, 1),
         "trained_on_mnist_reads_mnist_test": shares_right(real_model, *test),
-        "trained_on_mnist_reads_drawn": shares_right(real_model, *draw_digits(10_000, seed=2)),
+        "trained_on_mnist_reads_drawn": shares_right(real_model, *drawn_digits(10_000, seed=2)),
         "trained_on_drawn_reads_mnist_test": shares_right(drawn_model, *test),
     }
     result = store(FIGURES / "drawn_digits.json", "make digits-check", result)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from statistics import median
 
-from results import FIGURES, PICTURES, store
+from results import FIGURES, PICTURES, check_machine, store
 
 from gan.command import load_tensorflow, run_command
 from gan.designs import DESIGNS, build_design, find_recipe
@@ -137,6 +137,8 @@ def main() -> int:
     if not options.plot:
         old = json.loads(RESULT.read_text()) if RESULT.exists() else {key: {} for key in PANELS}
         designs = options.designs or list(DESIGNS)
+        if options.designs:
+            check_machine(old)
         store(RESULT, "make growth", measure(designs, options.rounds, options.seconds, old))
     plot(json.loads(RESULT.read_text()))
     return 0

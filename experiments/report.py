@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import mean
 
 import benchmark
+import frozen_discriminator
 import next_steps
 import optimal_discriminator
 import parity
@@ -99,13 +100,6 @@ def digits() -> str:
     return "\n".join(lines)
 
 
-def frozen() -> str:
-    """What `make frozen` prints."""
-    import frozen_discriminator  # which loads TensorFlow
-
-    return frozen_discriminator.text(stored(frozen_discriminator.RESULT))
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "reproductions": reproductions,
     "results": results,
@@ -118,7 +112,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "network": lambda: scale.tables(stored(scale.RESULT)).split("\n\n")[2],
     "ranked": lambda: ranked_sampling.table(stored(ranked_sampling.RESULT)),
     "next-steps": lambda: next_steps.table(stored(next_steps.RESULT)),
-    "frozen": frozen,
+    "frozen": lambda: frozen_discriminator.text(stored(frozen_discriminator.RESULT)),
     "theory": lambda: optimal_discriminator.table(stored(optimal_discriminator.RESULT)),
 }
 

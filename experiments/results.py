@@ -31,6 +31,12 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {model}, {gpus} GPU{'s' if gpus not in ('no', 1) else ''}"
 
 
+def check_machine(result: dict) -> None:
+    """Raise UserError where `result`, to be measured anew in part, is of another machine."""
+    if result.get("machine", machine()) != machine():
+        raise UserError(f"the other figures are of {result['machine']}; measure all of them anew")
+
+
 def real_mnist() -> Mnist:
     """MNIST for an experiment's figures. Raises UserError where GAN_DATA names something else."""
     mnist = load_mnist()

@@ -1,28 +1,29 @@
-"""What several devices cost and bring: python experiments/scale.py
+"""What several devices cost and bring: `make scale`
 
 For each design and 1, 2 and 4 logical devices of this machine: the bytes that a replica hands to
 all-reduce in a step, counted in the compiled graph and again from the numbers of parameters, and
 the median time of a step, each case in a process of its own. Writes
-experiments/reference/scale.json and prints the tables of experiments/scale.md from it; with
-`--tables` only the latter. 5 minutes on 2 cores.
+experiments/reference/scale.json, the figures of experiments/scale.md, and prints them. 5 minutes on
+2 cores.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import subprocess
 import sys
-import time
 
+from benchmark import steps_of
 from results import FIGURES, store
 
-from gan.command import load_tensorflow
+from gan.command import load_tensorflow, run_command
 from gan.designs import DESIGNS, build_design
 
 RESULT = FIGURES / "scale.json"
 DEVICES = (1, 2, 4)
-SECONDS = 8.0  # of measured steps in each case
+ROUNDS, SECONDS = 5, 3.0  # in each case; shown is the median of the rounds
 BYTES_PER_SECOND = {"1 Gbit/s": 1.25e8, "10 Gbit/s": 1.25e9, "100 Gbit/s": 1.25e10}
 D_UPDATES = {"dense": 2, "dense-sgd": 2}  # of a step; one in the others
 # How often BatchNorm's moving statistics are assigned, each time to the mean of all replicas: `mlp`
@@ -35,10 +36,8 @@ def measure(name: str, devices: int) -> dict:
     load_tensorflow()
     import tensorflow as tf
 
-    from gan.batches import Schedule
     from gan.digits import draw_digits
     from gan.distribute import choose_strategy
-    from gan.loop import compile_steps
 
     strategy, _ = choose_strategy(devices)
     with strategy.scope():
@@ -50,21 +49,15 @@ def measure(name: str, devices: int) -> dict:
         return train_step(*arguments)
 
     design.train_step = watched_step
-    images = draw_digits(2000, seed=0)[0][..., None]
-    run_steps = compile_steps(design, images, Schedule(design.recipe, len(images), 0), strategy)
-    run_steps(0, 1)
-    seconds, until = [], time.monotonic() + SECONDS
-    while time.monotonic() < until or len(seconds) < 3:
-        started = time.monotonic()
-        run_steps(1, 2)
-        seconds.append((time.monotonic() - started) / 2)
+    run = steps_of(design, draw_digits(10_000, seed=0)[0][..., None], strategy)
+    speed = statistics.median(run(SECONDS) for _ in range(ROUNDS))
     reduced = [
         operation.inputs[0].shape.num_elements() * operation.inputs[0].dtype.size
         for operation in graphs[-1].get_operations()
         if operation.type.startswith("CollectiveReduce")
     ]
     return {
-        "seconds": statistics.median(seconds),
+        "seconds": 1 / speed,
         "bytes_in_graph": sum(reduced) // devices,
         "all_reduces_in_graph": len(reduced) // devices,
         "bytes_of_gradients": gradient_bytes(design),
@@ -98,7 +91,7 @@ def measure_all() -> dict:
     results = {}
     for name in DESIGNS:
         for devices in DEVICES:
-            command = [sys.executable, __file__, name, str(devices)]
+            command = [sys.executable, __file__, "--case", name, str(devices)]
             answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             results.setdefault(name, {})[str(devices)] = json.loads(answer.splitlines()[-1])
             print(name, devices, results[name][str(devices)], flush=True)
@@ -139,10 +132,17 @@ def tables(result: dict) -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--case", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.case:
+        name, devices = options.case
+        print(json.dumps(measure(name, int(devices))))
     else:
-        if sys.argv[1:] != ["--tables"]:
-            store(RESULT, "python experiments/scale.py", measure_all())
-        print(tables(json.loads(RESULT.read_text())))
+        print(tables(store(RESULT, "make scale", measure_all())))
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

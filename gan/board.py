@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from gan.curves import Columns
 from gan.errors import UserError
+from gan.grid import read_picture
 from gan.runs import Run
 
 EVERY = 10  # steps from one point of a curve to the next
@@ -43,6 +43,5 @@ def _write(run: Run, columns: Columns, grids: dict[int, Path], saved: int, done:
                 mean = columns[name][row : row + EVERY].mean()
                 tf.summary.scalar(name, mean, int(steps[row]))
         for step, grid in grids.items():
-            with Image.open(grid) as image:
-                pixels = np.atleast_3d(np.asarray(image))
-            tf.summary.image("grid", pixels[np.newaxis], step)
+            if image := read_picture(grid):
+                tf.summary.image("grid", np.atleast_3d(np.asarray(image))[np.newaxis], step)

@@ -126,6 +126,8 @@ def meet(cluster: Cluster, shared: dict, seconds: float = CONNECT_SECONDS) -> No
     with server:
         while missing := everyone - (heard.keys() & heard_by):
             if time.monotonic() > until:
+                for peer in sorted(missing & heard.keys()):  # one that is not who it should be
+                    _compare(hello, heard[peer], peer)
                 names = ", ".join(f"worker {n} at {cluster.addresses[n]}" for n in sorted(missing))
                 raise UserError(
                     f"{names} did not answer within {seconds:g} s; start all workers, check "

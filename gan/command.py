@@ -71,6 +71,14 @@ def a_path(text: str) -> Path:
     return Path(not_empty(text))
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for the output before the work begins. Raises UserError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made or is no folder: {error.strerror}") from None
+
+
 def run_command(main: Callable[[], int]) -> None:
     """Run `main` and exit with its code; what the user must know is one line on stderr."""
     try:

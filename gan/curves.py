@@ -22,11 +22,17 @@ Columns = dict[str, np.ndarray]
 
 
 def read_metrics(path: Path) -> Columns:
-    """The columns of a metrics.csv: `step`, and a float64 [steps] of each metric."""
-    with path.open() as file:
-        names = file.readline().strip().split(",")
-        rows = np.loadtxt(file, delimiter=",", ndmin=2)
-    return dict(zip(names, rows.reshape(-1, len(names)).T, strict=True))
+    """The columns of a metrics.csv: `step`, and a float64 [steps] of each metric.
+
+    Raises OSError, also where it is no such table.
+    """
+    try:
+        with path.open() as file:
+            names = file.readline().strip().split(",")
+            rows = np.loadtxt(file, delimiter=",", ndmin=2)
+        return dict(zip(names, rows.reshape(-1, len(names)).T, strict=True))
+    except ValueError:
+        raise OSError(None, "it is not as it was written", str(path)) from None
 
 
 def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -22,9 +22,12 @@ Deviations, each on purpose:
   computed with fewer multiplications: `gan.upsampling` says how.
 - A grid shows one fixed noise, after the step it is named for; the document shows that step's own
   fakes, from before its updates. A last one, `final.png`, is drawn at the end.
+- Where D is sure, Keras 3 takes the loss from the logit, as in `gan.dense`.
 - Weights are saved as the run's checkpoints, not in every iteration that ends in 09.
 
     make train-d-on-g         python -m gan.train d-on-g        30 epochs
+
+Fréchet distance to MNIST, real images 0.55 (`make reproduce-d-on-g`): d-on-g 198.
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +17,7 @@ from gan.digits import draw_digits
 from gan.download import FASHION, MNIST, Unreachable, cache_folder, fetch
 from gan.errors import UserError
 from gan.files import replacing
-from gan.formats import IDX_NAMES, read_idx, read_image_folder, read_npz
+from gan.formats import IDX_NAMES, check_labels, read_idx, read_image_folder, read_npz
 
 # SHA-256 of the pixels of MNIST's training and test images, as they were published.
 MNIST_PIXELS = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
@@ -61,8 +59,10 @@ def load_images(
     """
     if source == "auto":
         if (named := os.environ.get("GAN_DATA", "auto")) not in ("", "auto"):
-            if not Path(named).exists() and named not in SETS:
-                raise UserError(f"GAN_DATA names {named!r}, and there is no such file or folder")
+            if not os.path.exists(named) and named not in SETS:
+                raise UserError(
+                    f"GAN_DATA names {named!r}, and there is no such file or folder to be read"
+                )
             return load_images(named, image_size, say)
         try:
             return load_images("mnist", image_size, say)
@@ -74,7 +74,7 @@ def load_images(
             )
             return load_images("synthetic", image_size, say)._replace(warning=warning)
     path = Path(source)
-    if image_size and (path.is_file() or source in SETS):
+    if image_size and (os.path.isfile(path) or source in SETS):
         raise UserError("--image-size goes with --data FOLDER, a folder of images")
     if source == "mnist":
         return describe(read_npz(fetch(*MNIST, say)), source, "MNIST")
@@ -91,10 +91,9 @@ def load_images(
                 for ending in ("", ".gz")
                 if (file := path / f"{name}{ending}").is_file()
             ]
-            if idx_files and not image_size:
-                images = read_idx(idx_files[0])
-            else:
-                images = read_image_folder(path, image_size)
+            if idx_files and image_size:
+                raise UserError(f"--image-size goes with image files, and {path} holds IDX files")
+            images = read_idx(idx_files[0]) if idx_files else read_image_folder(path, image_size)
         elif path.exists():
             images = read_npz(path)
         else:
@@ -108,21 +107,24 @@ def load_images(
 
 
 class Mnist(NamedTuple):
-    """All of MNIST: uint8 images [60000 and 10000, 28, 28, 1]; labels [N] in 0..9, or None.
+    """All images of MNIST, uint8 [60000 and 10000, 28, 28, 1], and the file they are from.
 
     A file may hold other images in their place: `is_real` tells.
     """
 
     train: np.ndarray
     test: np.ndarray
-    train_labels: np.ndarray | None
-    test_labels: np.ndarray | None
+    path: Path
 
     @property
     def is_real(self) -> bool:
         """Whether these are the published images, all of them, in their order."""
         pixels = self.train.tobytes() + self.test.tobytes()
         return hashlib.sha256(pixels).hexdigest() == MNIST_PIXELS
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """The digits that `train` and `test` show, uint8 [N] in 0..9. Raises UserError, OSError."""
+        return tuple(read_npz(self.path, name, check_labels) for name in ("y_train", "y_test"))
 
 
 def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnist:
@@ -143,19 +145,13 @@ def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnis
     path = Path(source)
     try:
         images = [read_npz(path, array) for array in ("x_train", "x_test")]
-        images = [each[..., np.newaxis] if each.ndim == 3 else each for each in images]
-        with np.load(path, allow_pickle=False) as archive:
-            labels = [archive.get(name) for name in ("y_train", "y_test")]
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    except UserError:
-        raise
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path} cannot be read as MNIST: {error}") from None
+    images = [each[..., np.newaxis] if each.ndim == 3 else each for each in images]
     for each in images:
         if each.shape[1:] != (28, 28, 1):
             raise UserError(f"{path} is not MNIST: it has images {each.shape[1:]}, not (28, 28, 1)")
-    return Mnist(*images, *labels)
+    return Mnist(*images, path)
 
 
 def describe(images: np.ndarray, source: str, name: str) -> Dataset:

@@ -28,6 +28,8 @@ Deviations, each on purpose:
 
     make train-dense          python -m gan.train dense        30,000 steps, 4 min on 2 cores
     make train-dense-sgd      python -m gan.train dense-sgd    10,000 steps
+
+Fréchet distance to MNIST, real images 0.55 (`make reproduce-dense`): dense 84, dense-sgd 289.
 """
 
 from __future__ import annotations

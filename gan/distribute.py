@@ -148,7 +148,7 @@ def worker_losses() -> Iterator[None]:
             raise
         raise RunError(
             f"{_lost(error.message, cluster)} is gone, and what it printed last says why; "
-            "start all workers again: they go on from the last checkpoint"
+            "start all workers again, without --fresh: they go on from the last checkpoint"
         ) from None
 
 

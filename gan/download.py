@@ -38,9 +38,9 @@ def fetch(name: str, expected_hash: str, say: Callable[[str], None]) -> Path:
     Raises Unreachable without a network, UserError for a file with another hash.
     """
     path = cache_folder() / name
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f"{path} is a folder; remove it, or name your data with --data PATH")
-    if not path.exists():
+    if not os.path.exists(path):
         url = ORIGIN + path.name
         say(f"downloading {url}")
         try:

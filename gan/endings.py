@@ -55,5 +55,5 @@ def what_is_left(done: int, saved: int) -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         raise RunError(
             f"stopped at step {done:,}: {where}{error.strerror or error}; {left}; "
-            "when that is mended, the same command goes on"
+            "when that is mended, the same command (without --fresh) goes on"
         ) from None

@@ -16,6 +16,7 @@ from gan.command import (
     a_path,
     checked,
     load_tensorflow,
+    make_folder,
     make_parser,
     not_empty,
     run_command,
@@ -76,20 +77,23 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError("give a run or --npz, not both")
     if not LEAST <= options.count <= COUNT:
         raise UserError(f"--count must be from {LEAST} to {COUNT:,}")
-    if options.json:
-        check_target(options.json)
+    if options.json and (options.json.is_dir() or not options.json.name):
+        raise UserError(f"--json must be a file, and {options.json} is a folder")
     if options.npz:
         images = read_images(options.npz)[: options.count]
         source, target = {"file": str(options.npz), "count": len(images)}, options.json
         mnist = load_reference(options.data, len(images))
+        if target:
+            make_folder(target.parent)
         load_tensorflow()
     else:
         trained = choose_trained(options)
         check_shape(trained.config()["data"]["images"][1:], f"run {trained.name!r}")
         mnist = load_reference(options.data, options.count)
+        if target := options.json or trained.results:
+            make_folder(target.parent)
         load_tensorflow()
         design, steps = load(trained)
-        target = options.json or trained.results
         source, images = draw(trained, design, steps, options.seed, options.count)
     is_real = mnist.is_real
     if not is_real:
@@ -107,14 +111,6 @@ def main(arguments: list[str] | None = None) -> int:
         with writing(trained.images):
             publish_again(trained, design, steps)
     return 0
-
-
-def check_target(path: Path) -> None:
-    """Raise UserError unless a file can be written at `path`; its folder is made."""
-    if path.is_dir() or not path.name:
-        raise UserError(f"--json must be a file, and {path} is a folder")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def load_reference(source: str, count: int) -> Mnist:
@@ -223,10 +219,8 @@ def table(result: dict) -> str:
 
 def write(path: Path, result: dict) -> None:
     """Write the figures to `path`. Raises UserError."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n")
+    with writing(path), replacing(path) as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import lzma
 import math
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,7 @@ from gan.errors import UserError
 from gan.recipe import is_side
 
 IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
+IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # others may start programs to be read
 EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 LARGEST_SET = 2**31  # bytes of all images; they must fit into memory, more than once
 LARGEST_IMAGE = 2**24  # pixels of a file in a folder; more is no picture to train on
@@ -39,19 +41,28 @@ def check_shape(shape: tuple, where: str) -> None:
         raise UserError(f"{where} claims to hold {shape[0]:,} images, more than fit into memory")
 
 
-def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
-    """Images uint8 [N, H, W] or [N, H, W, C] from `array` of an .npz, never unpickling anything."""
+def check_labels(shape: tuple, where: str) -> None:
+    """Raise UserError unless `shape` is one of labels that memory can hold."""
+    if len(shape) != 1 or not 0 <= shape[0] <= LARGEST_SET:
+        raise UserError(f"{where} has the shape {shape}; labels must be [N]")
+
+
+def read_npz(path: Path, array: str = "x_train", check: Callable = check_shape) -> np.ndarray:
+    """The uint8 `array` of an .npz, never unpickling anything: images [N, H, W] or [N, H, W, C].
+
+    `check` has a say in its shape before it is read. Raises UserError, OSError.
+    """
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{array}.npy") as member:
-            version = np.lib.format.read_magic(member)
-            read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
-            shape, fortran_order, dtype = read_header(member)
+            if np.lib.format.read_magic(member) != (1, 0):  # whose header is at most 64 KiB
+                raise UserError(f"{path}: {array} is not in version 1.0 of the .npy format")
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(member)
             if dtype != np.uint8:
-                raise UserError(f"{path}: {array} is {dtype}; it must be uint8 pixels in 0..255")
-            check_shape(shape, f"{path}: {array}")
+                raise UserError(f"{path}: {array} is {dtype}; it must be uint8, 0..255")
+            check(shape, f"{path}: {array}")
             order = "F" if fortran_order else "C"
             return np.ascontiguousarray(read_pixels(member, shape, path, order))
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, AttributeError):
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError):
         raise UserError(f"{path} is no .npz file, or a damaged one") from None
     except KeyError:
         raise UserError(f"{path} has no array {array!r}") from None
@@ -96,7 +107,7 @@ def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.nd
     They are all grey, or else all made RGB; `image_size` is (height, width), by default the
     first one's, which the others must have too.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     files = [
         file
@@ -112,7 +123,7 @@ def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.nd
     images, resize = [], image_size is not None
     for file in files:
         try:
-            with Image.open(file) as image:  # reads the header only
+            with Image.open(file, formats=IMAGE_FORMATS) as image:  # reads the header only
                 if image.width * image.height > LARGEST_IMAGE:
                     raise UserError(f"{file} is too large: {image.width}x{image.height} pixels")
                 height, width = image_size = image_size or (image.height, image.width)
@@ -126,7 +137,9 @@ def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.nd
                     raise UserError(f"{file} is of mode {image.mode}; make it 8 bits a channel")
                 image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
                 images.append(image.resize((width, height), Image.Resampling.LANCZOS))
-        except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, OSError):
+        except UserError:
+            raise
+        except (Image.DecompressionBombError, SyntaxError, ValueError, OSError):
             raise UserError(f"{file} is no image, or a damaged one") from None
     mode = "L" if all(image.mode == "L" for image in images) else "RGB"
     pixels = np.stack([np.asarray(image.convert(mode), np.uint8) for image in images])

@@ -14,6 +14,7 @@ from gan.command import (
     a_path,
     checked,
     load_tensorflow,
+    make_folder,
     make_parser,
     run_command,
     shown_path,
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 
 LARGEST_PICTURE = 40_000  # images in one PNG: 200 x 200
 LARGEST_AREA = 5e8  # bytes of one picture's pixels
-LARGEST_COUNT = 1_000_000  # images: 0.8 GB of 28x28, which --nice keeps in memory
+LARGEST_COUNT = 1_000_000  # images: 0.8 GB of 28x28; --nice has up to three times that in memory
 LONGEST_WALK = 1_000  # images
 COUNT = 100
 WALK = (10, 10)  # legs, and images to a leg
 CANDIDATES = 20  # for each image kept: document 001's number
 ZOOM, FILM_ZOOM, LARGEST_ZOOM = 3, 8, 40  # screen pixels for one of an image's
+FILM_WIDTH = 340  # screen pixels; a film of larger images is zoomed less
 ENLARGED_UP_TO = 1_000  # images; larger pictures need no zoom to be seen
 
 
@@ -90,12 +92,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.interpolate and count > LONGEST_WALK:
         raise UserError(f"--interpolate draws at most {LONGEST_WALK:,} images")
     check_count(count, outputs, trained.config()["data"]["images"][1:])
-    for folder in (path.parent for path in (outputs.picture, outputs.archive) if path):
-        make_folder(folder)
     if outputs.separate:
         make_folder(outputs.separate)
         if any(outputs.separate.iterdir()):
             raise UserError(f"{outputs.separate} is not empty; choose another folder, or empty it")
+    for folder in (path.parent for path in (outputs.picture, outputs.archive) if path):
+        make_folder(folder)
 
     load_tensorflow()
     from gan.batches import Schedule
@@ -167,9 +169,12 @@ def check_count(count: int, outputs: Outputs, shape: Sequence[int]) -> None:
     if count > largest:
         hint = "; --npz or --separate take more" if outputs.picture else ""
         raise UserError(f"those are {count:,} images; it can be at most {largest:,}{hint}")
-    zoom = outputs.zoom or usual_zoom(count)
-    if outputs.picture and count * math.prod(shape) * zoom**2 > LARGEST_AREA:
-        raise UserError(f"{count:,} images are too many for one picture; try --zoom 1, or --npz")
+    in_picture, zoom = (count, usual_zoom(count)) if outputs.picture else (1, 1)
+    area = in_picture * math.prod(shape) * (outputs.zoom or zoom) ** 2
+    if (outputs.picture or outputs.separate) and area > LARGEST_AREA:
+        raise UserError(
+            f"{in_picture:,} images are too many for one picture; try --zoom 1, or --npz"
+        )
 
 
 def usual_zoom(count: int) -> int:
@@ -177,12 +182,9 @@ def usual_zoom(count: int) -> int:
     return ZOOM if count <= ENLARGED_UP_TO else 1
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder for the output before the work begins. Raises UserError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made or is no folder: {error.strerror}") from None
+def usual_film_zoom(shape: Sequence[int]) -> int:
+    """Screen pixels for one of an image's in a film of images of `shape`."""
+    return max(1, min(FILM_ZOOM, FILM_WIDTH // shape[1]))
 
 
 def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs) -> None:
@@ -208,7 +210,7 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
     if picture:
         save_grid(picture, np.concatenate(images), zoom or usual_zoom(count), columns)
     if film:
-        save_film(film, np.concatenate(images), zoom or FILM_ZOOM)
+        save_film(film, np.concatenate(images), zoom or usual_film_zoom(shape))
     print(f"D's score of these {count:,}: {summary(np.concatenate(scores))}")
     if picture:
         print(f"{shown_path(picture)}: {count:,} images")

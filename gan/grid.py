@@ -65,6 +65,16 @@ def save_grid(path: Path, images: np.ndarray, zoom: int = ZOOM, columns: int | N
         temporary.write_bytes(buffer.getvalue())
 
 
+def read_picture(path: Path) -> Image.Image | None:
+    """The picture at `path`, or None where it is missing, damaged, or too large for Pillow."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+
+
 def save_gif(path: Path, grids: Sequence[Path]) -> None:
     """Animate the PNG files `grids`, in order, or 50 of them from the first to the last.
 
@@ -96,18 +106,12 @@ def _write_gif(path: Path, frames: list[Image.Image], milliseconds: int | list[i
 
 
 def _gif_frame(grid: Path) -> Image.Image | None:
-    """The grid with as many screen pixels for one of ours as GIF_WIDTH has room for.
-
-    None where it is no picture, or too large a one for Pillow.
-    """
-    try:
-        with Image.open(grid) as image:
-            width, height = (size // ZOOM for size in image.size)
-            zoom = max(1, min(ZOOM, GIF_WIDTH // width))
-            size = width * zoom, height * zoom
-            return _few_colours(image.resize(size, Image.Resampling.NEAREST))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    """The grid with as many screen pixels for one of ours as GIF_WIDTH has room for, or None."""
+    if (image := read_picture(grid)) is None:
         return None
+    width, height = (size // ZOOM for size in image.size)
+    zoom = max(1, min(ZOOM, GIF_WIDTH // width))
+    return _few_colours(image.resize((width * zoom, height * zoom), Image.Resampling.NEAREST))
 
 
 def _few_colours(frame: Image.Image) -> Image.Image:

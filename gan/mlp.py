@@ -18,8 +18,14 @@ Deviations, each on purpose:
 - The document does not say its `sample_interval`; 400 is that of the code it follows. Its grid
   shows 25 of the fakes G is being trained on; here it is one fixed noise of 25, in training mode
   as there, with no effect on the moving statistics. A last one, `final.png`, is drawn at the end.
+  Its greys are those of the images, [-1, 1] from black to white; the document stretches each grid
+  from its least pixel to its greatest.
+- Where D is sure, G still learns, as in `gan.dense`: Keras takes the loss from the logit, where
+  PyTorch's BCELoss has no gradient once the sigmoid is 1.
 
     make train-mlp            python -m gan.train mlp           50 epochs
+
+Fréchet distance to MNIST, real images 0.55 (`make reproduce-mlp`): mlp 135.
 """
 
 from __future__ import annotations

@@ -39,9 +39,12 @@ def grids_until(
 def publish(design: Design, run: Run, metrics: Path, done: int, schedule: Schedule) -> Columns:
     """Draw what shows how far the run is: its losses, and the page to look through it.
 
-    Returns the columns of the log `metrics`, which it is drawn from.
+    Returns the columns of the log `metrics`, which it is drawn from. Raises OSError, also where
+    that is not the log of `done` steps any more.
     """
     columns = read_metrics(metrics)
+    if len(columns.get("step", ())) != done:
+        raise OSError(None, "it is not as it was written", str(metrics))
     draw_curves(columns, run.grid("curves"), design.d_loss_terms)
     grids = grids_until(design, run, done, schedule)
     total, terms = schedule.total_steps, design.d_loss_terms

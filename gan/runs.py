@@ -5,7 +5,8 @@ experiments/<run>/config.json      design, recipe, seed, data, versions
 experiments/<run>/metrics.csv      one row a step, in order, each once
 experiments/<run>/checkpoints/     the newest 3, and those the document keeps
 experiments/<run>/evaluation.json  what gan.evaluate found of it
-images/<run>/                      the grids, curves.png, and at the end training.gif
+experiments/<run>/tensorboard/     what --tensorboard logs
+images/<run>/                      the grids, curves.png, index.html; at the end training.gif
 """
 
 from __future__ import annotations

@@ -96,17 +96,29 @@ def collect(chunks: Iterable[Samples]) -> Samples:
 def draw_best(design: Design, seed: int, count: int, candidates: int) -> tuple[Samples, str]:
     """The `count` samples that D scores highest among the first `candidates`, the best first.
 
-    Also the range and mean of all candidates' scores, as text. No more images than `count` and a
-    chunk are in memory at a time.
+    Also the range and mean of all candidates' scores, as text. Memory does not grow with the
+    candidates.
     """
-    best, least, greatest, total = None, np.inf, -np.inf, 0.0
+    least, greatest, total = np.inf, -np.inf, 0.0
+    kept, waiting, bar = [], 0, np.nan  # the best so far, then those since then above the bar
     for chunk in draw_samples(design, seed, candidates):
         least, greatest = min(least, chunk.scores.min()), max(greatest, chunk.scores.max())
         total += chunk.scores.sum(dtype=np.float64)
-        rivals = chunk if best is None else collect([best, chunk])
-        order = np.argsort(-rivals.scores, kind="stable")[:count]
-        best = Samples(rivals.images[order], rivals.scores[order])
-    return best, f"{least:.3f} to {greatest:.3f}, mean {total / candidates:.3f}"
+        better = ~(chunk.scores <= bar)  # so that without a bar all are
+        kept.append(Samples(chunk.images[better], chunk.scores[better]))
+        waiting += better.sum()
+        if waiting > max(CHUNK, count // 4):  # not each time: all kept images are copied
+            kept, waiting = [_best(kept, count)], 0
+            bar = kept[0].scores[-1] if len(kept[0].scores) == count else bar
+    return _best(kept, count), f"{least:.3f} to {greatest:.3f}, mean {total / candidates:.3f}"
+
+
+def _best(chunks: list[Samples], count: int) -> Samples:
+    """The `count` highest scored samples of `chunks`, which is emptied; of equals the first."""
+    rivals = collect(chunks)
+    chunks.clear()  # before the copy below
+    order = np.argsort(-rivals.scores, kind="stable")[:count]
+    return Samples(rivals.images[order], rivals.scores[order])
 
 
 def summary(scores: np.ndarray) -> str:

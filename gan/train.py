@@ -152,13 +152,18 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
         data = config["data"]
         try:
             dataset = load_images(data["source"], image_size or data["resized_to"], say)
-        except UserError:
-            pass  # it has moved: `auto` may find it, and its digest will tell
-        else:
-            named = Path(os.environ.get("GAN_DATA") or "auto")
-            if named != Path("auto") and named.resolve() != Path(dataset.source).resolve():
-                say(f"not GAN_DATA: it was started with {dataset.name}; --fresh starts over")
+        except UserError as error:
+            dataset = load_images(source, image_size, say)  # it may have moved
+            if dataset.digest != data["digest"]:
+                raise UserError(
+                    f"the run was started with {data['name']}, and that is not to be had: {error}; "
+                    "where it is now --data PATH or GAN_DATA can tell"
+                ) from None
             return dataset
+        named = Path(os.environ.get("GAN_DATA") or "auto")
+        if named != Path("auto") and named.resolve() != Path(dataset.source).resolve():
+            say(f"not GAN_DATA: it was started with {dataset.name}; --fresh starts over")
+        return dataset
     return load_images(source, image_size, say)
 
 

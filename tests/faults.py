@@ -78,6 +78,7 @@ class Place:
         self.folder, self.length = folder, length
         self.data = folder / "small.npz"
         np.savez(self.data, x_train=draw_digits(200, seed=1)[0])
+        np.savez(folder / "other.npz", x_train=np.zeros((50, 28, 28), np.uint8))
         whole = self.train(self.fresh("whole"))
         expect(finish(whole)[0] == 0, "the undisturbed run failed")
         self.expected = written(folder / "whole")
@@ -476,7 +477,6 @@ def refused(place: Place, root: Path, arguments: list) -> str | None:
 def refuse_all(place: Place, cases: dict[str, list]) -> dict[str, str]:
     """The cases that were not refused, and what happened; and whether anything was written."""
     root, _ = place.begun("refusing", steps=20)
-    np.savez(place.folder / "other.npz", x_train=np.zeros((50, 28, 28), np.uint8))
     before = tree(root), tree(REPOSITORY / "experiments"), tree(REPOSITORY / "images")
     with ThreadPoolExecutor(2) as pool:
         results = pool.map(lambda arguments: refused(place, root, arguments), cases.values())
@@ -506,7 +506,7 @@ def main() -> int:
             return 0
         cases = bad_inputs(place)
         lost |= refuse_all(place, cases)
-        counts = {"bad inputs refused": [len(cases) - len(lost), len(cases)]}
+        counts = {"bad inputs refused": [len(cases.keys() - lost.keys()), len(cases)]}
         show(counts)
 
         def handled(name: str) -> str | None:

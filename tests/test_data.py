@@ -7,13 +7,15 @@ import http.server
 import struct
 import threading
 import time
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import REAL_MNIST, needs_mnist
-from PIL import Image
+from PIL import EpsImagePlugin, Image
+from PIL.PngImagePlugin import PngInfo
 
 from gan import data, download
 from gan.data import load_images
@@ -152,9 +154,38 @@ def test_folders_that_will_not_do(tmp_path):
         quiet(str(tmp_path))
 
 
-def test_a_file_that_gan_data_names_must_be_there(monkeypatch):
-    monkeypatch.setenv("GAN_DATA", "nowhere/mnist.npz")
-    with pytest.raises(UserError, match="GAN_DATA names 'nowhere/mnist"):
+def test_no_program_is_started_to_read_an_image(tmp_path, monkeypatch):
+    """As Pillow does for PostScript, whatever the file is called."""
+
+    def ghostscript(*arguments):
+        raise AssertionError("Ghostscript was started")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ghostscript)
+    Image.fromarray(np.zeros((28, 28, 3), np.uint8)).save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png is no image"):
+        quiet(str(tmp_path))
+
+
+def test_a_png_with_more_text_than_pillow_reads(tmp_path):
+    text = PngInfo()
+    text.add_text("comment", "a" * 2**21, zip=True)
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "a.png", pnginfo=text)
+    with pytest.raises(UserError, match=r"a\.png is no image, or a damaged one"):
+        quiet(str(tmp_path))
+
+
+def test_a_header_of_npy_is_not_read_whatever_its_length(tmp_path):
+    with zipfile.ZipFile(tmp_path / "long.npz", "w") as archive:
+        archive.writestr("x_train.npy", b"\x93NUMPY\x02\x00" + b"\xff" * 4 + b" " * 1000)
+    with pytest.raises(UserError, match=r"not in version 1\.0"):
+        quiet(str(tmp_path / "long.npz"))
+
+
+@pytest.mark.parametrize("name", ["nowhere/mnist.npz", "n" * 5000])
+def test_a_file_that_gan_data_names_must_be_there(monkeypatch, name):
+    monkeypatch.setenv("GAN_DATA", name)
+    with pytest.raises(UserError, match=f"GAN_DATA names '{name[:13]}"):
         load_images()
 
 
@@ -167,6 +198,14 @@ def test_only_a_folder_is_resized(source):
 def test_no_such_source(tmp_path):
     with pytest.raises(UserError, match="no data 'mnits'"):
         quiet("mnits")
+    with pytest.raises(UserError, match="cannot be read: File name too long"):
+        quiet("n" * 5000)
+
+
+def test_idx_files_are_not_resized(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(IMAGES))
+    with pytest.raises(UserError, match="holds IDX files"):
+        load_images(str(tmp_path), (64, 48))
 
 
 def test_gan_data_names_the_file_that_auto_means(tmp_path, monkeypatch):

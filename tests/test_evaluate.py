@@ -1,6 +1,7 @@
 """gan.evaluate through the real command, on drawn digits in the place of MNIST."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -106,7 +107,11 @@ BAD = {
     "not MNIST": (["--shipped", "--data", "colour.npz"], "colour.npz is not MNIST"),
     "no test images": (["--shipped", "--data", "half.npz"], "has no array 'x_test'"),
     "more than there are": (["--shipped", "--count", "400"], "there are but 300 images"),
-    "pickled": (["--shipped", "--data", "pickled.npz"], "cannot be read as MNIST"),
+    "pickled": (["--shipped", "--data", "pickled.npz"], "x_test is object"),
+    "no data for a file": (
+        ["--shipped", "--json", "new/a.json", "--data", "nosuch.npz"],
+        "nosuch.npz cannot be read",
+    ),
     "colour": (["--npz", "colour.npz"], "28x28x3; only 28x28x1"),
     "few images": (["--npz", "few.npz"], "holds 99 images"),
     "no images": (["--npz", "half.npz"], "has no array 'images'"),
@@ -120,8 +125,8 @@ def test_bad_input_is_one_line(tmp_path, data, monkeypatch, capsys, case):
     monkeypatch.chdir(tmp_path)
     colour = np.zeros((200, 28, 28, 3), np.uint8)
     np.savez("colour.npz", images=colour, x_train=colour, x_test=colour, y_train=0, y_test=0)
-    digits, labels = np.zeros((200, 28, 28), np.uint8), np.array([{}], object)
-    np.savez("pickled.npz", x_train=digits, x_test=digits, y_train=labels, y_test=labels)
+    digits = np.zeros((200, 28, 28), np.uint8)
+    np.savez("pickled.npz", x_train=digits, x_test=np.array([{}], object))
     np.savez("few.npz", images=np.zeros((99, 28, 28, 1), np.uint8))
     np.savez("half.npz", x_train=np.zeros((200, 28, 28), np.uint8))
     words, message = BAD[case]
@@ -131,6 +136,7 @@ def test_bad_input_is_one_line(tmp_path, data, monkeypatch, capsys, case):
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+    assert not os.path.exists("new")
 
 
 @needs_mnist

@@ -1,15 +1,29 @@
 """The figures that the pages show are those that were stored."""
 
+import importlib
 import re
+from statistics import mean
 
 import pytest
 import report
+
+from gan.designs import DESIGNS
 
 
 @pytest.mark.parametrize("path", report.PAGES, ids=lambda path: path.name)
 def test_pages_show_what_was_measured(path):
     page = path.read_text()
     assert report.fill(page) == page
+
+
+def test_the_modules_say_what_was_measured():
+    real = report.floor()["frechet_distance"]
+    for name, precision, runs, _ in report.reproduced():
+        if precision == "float32":
+            said = importlib.import_module(DESIGNS[name].module).__doc__.split("Fréchet")[1]
+            found = mean(run["figures"]["frechet_distance"] for run in runs)
+            assert f"{name} {found:.0f}" in said
+            assert f"real images {real:.2f}" in said
 
 
 def test_every_table_stands_on_a_page():

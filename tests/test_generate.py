@@ -3,6 +3,7 @@
 import os
 import shutil
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from gan import batches, generate, sampling, train
 from gan.designs import build_design, find_recipe
+from gan.errors import UserError
 from gan.grid import to_pixels
 from gan.loop import all_variables
 from gan.recipe import override
@@ -149,6 +151,26 @@ def test_ranking_takes_a_fixed_amount_of_memory(monkeypatch):
     assert "mean 0.500" in everything
 
 
+@pytest.mark.parametrize("count", [3, 700, 6000, 9000])
+def test_ranking_is_that_of_all_at_once(monkeypatch, count):
+    """With many equal scores, of which the first are kept, and with some that are no numbers."""
+    random = np.random.default_rng(0)
+    scores = random.integers(0, 50, 9000).astype(np.float32)
+    scores[random.choice(9000, 5)] = np.nan
+    images = np.arange(9000).reshape(-1, 1, 1, 1)
+
+    def chunks(design, seed, candidates):
+        for first in range(0, candidates, sampling.CHUNK):
+            part = slice(first, first + sampling.CHUNK)
+            yield sampling.Samples(images[part], scores[part])
+
+    monkeypatch.setattr(sampling, "draw_samples", chunks)
+    best, _ = sampling.draw_best(None, 0, count, 9000)
+    order = np.argsort(-scores, kind="stable")[:count]
+    np.testing.assert_array_equal(best.images.ravel(), order)
+    np.testing.assert_array_equal(best.scores, scores[order])
+
+
 def test_it_takes_the_runs_own_settings_and_its_newest_checkpoint(tmp_path, small_data, capsys):
     options = ("--data", small_data, "--batch-size", 8, "--latent-dim", 7, "--root", tmp_path)
     for steps in (2, 3):
@@ -171,7 +193,6 @@ def test_separate_pictures(root, tmp_path):
     names = sorted(path.name for path in (tmp_path / "many").iterdir())
     assert names == [f"{index:02d}.png" for index in range(11)]
     assert picture(tmp_path / "many" / "00.png").shape == (28, 28)
-    assert not Run("first", root).grid("never").exists()
     # Fewer would leave some of these among the new ones.
     assert run_here(generate.main, "--root", root, *options) == 2
 
@@ -291,6 +312,7 @@ BAD = {
     "no PNG": (["--out", "x.jpg"], "must be a .png file"),
     "out of the folder": (["--name", "../first"], "no run can be called"),
     "unwritable": (["--out", "/dev/null/x.png"], "cannot be made"),
+    "no folder": (["--out", "new/x.png", "--separate", os.path.dirname(__file__)], "is not empty"),
 }
 
 
@@ -302,6 +324,17 @@ def test_bad_input_is_one_line(root, capsys, case):
     assert message in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out == ""
+    assert not os.path.exists("new")
+
+
+def test_large_images_are_enlarged_less():
+    assert generate.usual_film_zoom((28, 28, 1)) == 8
+    assert generate.usual_film_zoom((64, 48, 3)) == 7
+    assert generate.usual_film_zoom((1024, 1024, 3)) == 1
+    many = generate.Outputs(separate=Path("many"), zoom=40)
+    generate.check_count(1_000_000, many, (28, 28, 1))
+    with pytest.raises(UserError, match="try --zoom 1"):
+        generate.check_count(1, many, (1024, 1024, 3))
 
 
 def test_without_a_run_the_shipped_weights_draw(tmp_path):

@@ -95,6 +95,22 @@ def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch
     assert "was started with the data the built-in digits" in capsys.readouterr().err
 
 
+def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
+    mine = tmp_path / "mine.npz"
+    np.savez(mine, x_train=np.zeros((50, 28, 28), np.uint8))
+    command = ("dense", "--root", tmp_path, "--batch-size", 8)
+    assert run_here(train.main, *command, "--steps", 2, "--data", mine) == 0
+    mine.rename(tmp_path / "moved.npz")
+    capsys.readouterr()
+    assert run_here(train.main, *command, "--steps", 4) == 2
+    err = capsys.readouterr().err
+    assert "was started with mine.npz, and that is not to be had: no data" in err
+    assert "--fresh" not in err
+    monkeypatch.setenv("GAN_DATA", str(tmp_path / "moved.npz"))
+    assert run_here(train.main, *command, "--steps", 4) == 0
+
+
 def test_data_is_known_by_its_pixels_and_not_by_its_name(tmp_path, small_data, capsys):
     command = ("dense", "--root", tmp_path, "--batch-size", 8)
     moved = tmp_path / "moved.npz"
