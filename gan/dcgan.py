@@ -22,6 +22,8 @@ Deviations, each on purpose:
 - An epoch's shuffle is of all images, from (seed, epoch), as the document's buffer of 60,000 is.
 
     make train-dcgan          python -m gan.train dcgan         50 epochs, 2.2 min each on 2 cores
+
+Fréchet distance to MNIST, real images 0.55 (`make reproduce-dcgan`): dcgan 167.
 """
 
 from __future__ import annotations
