@@ -81,7 +81,7 @@ test: .venv/installed  ## run the tests
 test-slow: .venv/installed  ## run the slow tests: many devices, killed workers, shipped weights (5 minutes)
 	@$(RUN) pytest -q -m slow tests
 
-test-faults: .venv/installed  ## kill, damage and misuse the commands (10 minutes)
+test-faults: .venv/installed  ## kill, damage and misuse the commands (20 minutes)
 	@.venv/bin/python tests/faults.py $(ARGS)
 
 lint: .venv/installed  ## check style and format

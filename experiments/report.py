@@ -100,6 +100,15 @@ def digits() -> str:
     return "\n".join(lines)
 
 
+def faults() -> str:
+    """What `make test-faults` counted."""
+    result = stored(FIGURES / "faults.json")
+    title = f"`{result['command']}`, {result['seconds'] / 60:.0f} minutes"
+    lines = [f"| {title} | |", "|---|---|"]
+    lines += [f"| {what} | {good} of {tried} |" for what, (good, tried) in result["counts"].items()]
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "reproductions": reproductions,
     "results": results,
@@ -112,6 +121,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "network": lambda: scale.tables(stored(scale.RESULT)).split("\n\n")[2],
     "ranked": lambda: ranked_sampling.table(stored(ranked_sampling.RESULT)),
     "next-steps": lambda: next_steps.table(stored(next_steps.RESULT)),
+    "faults": faults,
     "frozen": lambda: frozen_discriminator.text(stored(frozen_discriminator.RESULT)),
     "theory": lambda: optimal_discriminator.table(stored(optimal_discriminator.RESULT)),
 }
