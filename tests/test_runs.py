@@ -1,6 +1,7 @@
 """A run's folder: begun, gone on with, made longer, begun anew, refused."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,29 @@ def test_pictures_that_are_not_of_a_run_stay(tmp_path, small_data, capsys):
     assert "which is the run's own" in capsys.readouterr().err
     assert run_here(train.main, "dense", *options, "--data", small_data) == 0
     assert {f"mine-{index}.png" for index in range(4)} < {path.name for path in photos.iterdir()}
+
+
+def test_a_log_that_is_not_as_it_was_written_ends_the_run(
+    tmp_path, small_data, monkeypatch, capsys
+):
+    """And nothing is lost: the last checkpoint has the rows until then."""
+    run = Run("dense", tmp_path)
+    command = ("dense", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
+    assert run_here(train.main, *command, "--steps", 3) == 0
+    begin = Run.begin
+
+    def begin_and_empty_the_log(*arguments):
+        begin(*arguments)
+        os.truncate(run.metrics, 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "begin", begin_and_empty_the_log)
+        assert run_here(train.main, *command, "--steps", 5) == 1
+    err = capsys.readouterr().err
+    assert "metrics.csv: it is not as it was written; the checkpoint of step 3 is whole" in err
+    assert run_here(train.main, *command, "--steps", 5) == 0
+    rows = run.metrics.read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == [0, 1, 2, 3, 4]
 
 
 def test_an_epoch_is_a_pass_through_the_data(tmp_path, small_data):
