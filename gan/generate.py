@@ -35,8 +35,7 @@ LONGEST_WALK = 1_000  # images
 COUNT = 100
 WALK = (10, 10)  # legs, and images to a leg
 CANDIDATES = 20  # for each image kept: document 001's number
-ZOOM, FILM_ZOOM, LARGEST_ZOOM = 3, 8, 40  # screen pixels for one of an image's
-FILM_WIDTH = 340  # screen pixels; a film of larger images is zoomed less
+ZOOM, LARGEST_ZOOM = 3, 40  # screen pixels for one of an image's
 ENLARGED_UP_TO = 1_000  # images; larger pictures need no zoom to be seen
 
 
@@ -182,16 +181,11 @@ def usual_zoom(count: int) -> int:
     return ZOOM if count <= ENLARGED_UP_TO else 1
 
 
-def usual_film_zoom(shape: Sequence[int]) -> int:
-    """Screen pixels for one of an image's in a film of images of `shape`."""
-    return max(1, min(FILM_ZOOM, FILM_WIDTH // shape[1]))
-
-
 def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs) -> None:
     """Write `count` samples of `shape`, a chunk at a time, as what is asked for, and say where."""
     import numpy as np
 
-    from gan.grid import save_film, save_grid
+    from gan.grid import film_zoom, save_film, save_grid
     from gan.sampling import summary
 
     picture, film, archive, separate, columns, zoom = outputs
@@ -210,7 +204,7 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
     if picture:
         save_grid(picture, np.concatenate(images), zoom or usual_zoom(count), columns)
     if film:
-        save_film(film, np.concatenate(images), zoom or usual_film_zoom(shape))
+        save_film(film, np.concatenate(images), zoom or film_zoom(shape[1]))
     print(f"D's score of these {count:,}: {summary(np.concatenate(scores))}")
     if picture:
         print(f"{shown_path(picture)}: {count:,} images")

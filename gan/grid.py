@@ -17,6 +17,7 @@ GIF_FRAMES = 50  # at most, and of GIF_WIDTH pixels: together under 5 MB even fo
 GIF_WIDTH = 340
 GIF_SECONDS = 8  # from the first frame to the last
 GIF_GREYS, GIF_COLOURS = 16, 64
+FILM_ZOOM = 8  # at most, as far as GIF_WIDTH has room for it
 FILM_MILLISECONDS = 80  # for each image
 
 
@@ -90,6 +91,11 @@ def save_gif(path: Path, grids: Sequence[Path]) -> None:
     _write_gif(path, frames, milliseconds)
 
 
+def film_zoom(width: int, most: int = FILM_ZOOM) -> int:
+    """Screen pixels for one of ours in a GIF of pictures `width` of ours wide."""
+    return max(1, min(most, GIF_WIDTH // width))
+
+
 def save_film(path: Path, images: np.ndarray, zoom: int) -> None:
     """Animate images [N, H, W, 1 or 3], one after another, as a GIF. Raises OSError."""
     frames = [_few_colours(draw_grid(image[np.newaxis], zoom)) for image in images]
@@ -110,7 +116,7 @@ def _gif_frame(grid: Path) -> Image.Image | None:
     if (image := read_picture(grid)) is None:
         return None
     width, height = (size // ZOOM for size in image.size)
-    zoom = max(1, min(ZOOM, GIF_WIDTH // width))
+    zoom = film_zoom(width, ZOOM)
     return _few_colours(image.resize((width * zoom, height * zoom), Image.Resampling.NEAREST))
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from gan import batches, generate, sampling, train
 from gan.designs import build_design, find_recipe
 from gan.errors import UserError
-from gan.grid import to_pixels
+from gan.grid import film_zoom, to_pixels
 from gan.loop import all_variables
 from gan.recipe import override
 from gan.runs import Run
@@ -328,9 +328,9 @@ def test_bad_input_is_one_line(root, capsys, case):
 
 
 def test_large_images_are_enlarged_less():
-    assert generate.usual_film_zoom((28, 28, 1)) == 8
-    assert generate.usual_film_zoom((64, 48, 3)) == 7
-    assert generate.usual_film_zoom((1024, 1024, 3)) == 1
+    assert film_zoom(28) == 8
+    assert film_zoom(48) == 7
+    assert film_zoom(1024) == 1
     many = generate.Outputs(separate=Path("many"), zoom=40)
     generate.check_count(1_000_000, many, (28, 28, 1))
     with pytest.raises(UserError, match="try --zoom 1"):
