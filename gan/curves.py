@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 POINTS = 400  # of a curve; each is the mean of the steps around it
 LN2 = math.log(2)
-
-
 Columns = dict[str, np.ndarray]
 
 
