@@ -45,7 +45,7 @@ classifier: .venv/installed  ## train the classifier that evaluate sees with (10
 ranked: .venv/installed  ## measure what --nice costs in diversity (15 minutes)
 	@.venv/bin/python experiments/ranked_sampling.py $(ARGS)
 
-next-steps: .venv/installed  ## try other latent sizes, lengths and data on dense (30 minutes)
+next-steps: .venv/installed  ## try other latent sizes, lengths and data on dense (50 minutes)
 	@.venv/bin/python experiments/next_steps.py $(ARGS)
 
 theory: .venv/installed  ## hold a trained discriminator against the best there is (1 minute)

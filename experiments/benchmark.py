@@ -23,6 +23,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from statistics import median
 
+from documents import DOCUMENTS
 from results import FIGURES, REPOSITORY, check_machine, store
 
 from gan.command import load_tensorflow, run_command
@@ -117,12 +118,11 @@ def convolution(node, large, filters, small) -> float:
 def document_steps(name: str):
     """The document's own loop, on data as it draws it."""
     import numpy as np
-    from documents import documents_code
 
     from gan.data import load_images
 
     images = load_images(say=lambda line: None).images[:50_000].astype("float32") / 127.5 - 1
-    document = documents_code(name)
+    document = DOCUMENTS[name]()
     batches = document.batches(images)
 
     def run(seconds: float) -> float:
@@ -377,7 +377,7 @@ def times_document(figures: dict, precision: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("designs", nargs="*", choices=[[], *DESIGNS], default=[])
+    parser.add_argument("designs", nargs="*", choices=[[], *DOCUMENTS], default=[])
     parser.add_argument("--rounds", type=positive_int, default=7)
     parser.add_argument("--seconds", type=positive_float, default=4.0)
     parser.add_argument("--others", action="store_true", help="all but the training speed")
@@ -390,7 +390,7 @@ def main() -> int:
     if options.designs or options.others:
         check_machine(result)
     if not options.others:
-        for name in options.designs or DESIGNS:
+        for name in options.designs or DOCUMENTS:
             result["training"][name] = compare(name, options.rounds, options.seconds)
             print(table({"training": {name: result["training"][name]}}).splitlines()[-1])
     if not options.designs:

@@ -7,7 +7,7 @@ experiments/reference/classifier/. Ten minutes on 2 cores.
 
 from __future__ import annotations
 
-from results import real_mnist, store
+from results import labels, real_mnist, store
 
 from gan.command import load_tensorflow, run_command
 
@@ -32,7 +32,7 @@ def main() -> int:
     )
     images = keras.Input((28, 28, 1))
     trained = keras.Model(images, model(vary(images))[1])
-    train_labels, test_labels = mnist.labels()
+    train_labels, test_labels = labels(mnist)
     steps = EPOCHS * len(mnist.train) // BATCH_SIZE
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

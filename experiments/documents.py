@@ -299,12 +299,10 @@ class TapeDCGAN:
                 yield batch, self.tf.random.normal((self.batch_size, LATENT_DIM))
 
 
-def documents_code(name: str, **options):
-    """The code of the document of which design `name` is the port."""
-    return {
-        "dense": lambda: KerasDense(adam=True),
-        "dense-sgd": lambda: KerasDense(adam=False),
-        "d-on-g": KerasDOnG,
-        "mlp": TorchMLP,
-        "dcgan": lambda: TapeDCGAN(**options),
-    }[name]()
+DOCUMENTS = {  # the code of the document of which each design is the port
+    "dense": lambda: KerasDense(adam=True),
+    "dense-sgd": lambda: KerasDense(adam=False),
+    "d-on-g": KerasDOnG,
+    "mlp": TorchMLP,
+    "dcgan": TapeDCGAN,
+}

@@ -53,7 +53,7 @@ def images_per_second(name: str, sizes: dict, rounds: int, seconds: float) -> di
 
 def nice_seconds(name: str, rounds: int) -> dict:
     """Seconds that the best 100 images take, by how many candidates there are for each."""
-    from gan.sampling import draw_best
+    from gan.sampling import draw_samples, keep_best
 
     design = build_design(name)
     log = []
@@ -61,7 +61,7 @@ def nice_seconds(name: str, rounds: int) -> dict:
         turn = {}
         for candidates in CANDIDATES:
             started = time.monotonic()
-            draw_best(design, 0, 100, 100 * candidates)
+            keep_best(draw_samples(design, 0, 100 * candidates), 100)
             turn[candidates] = time.monotonic() - started
         log.append(turn)
     return {candidates: median(turn[candidates] for turn in log[1:]) for candidates in CANDIDATES}

@@ -3,7 +3,7 @@
 Other lengths of the noise vector, two and three times as many iterations, and other data. Each is a
 run of full length that goes on where it stopped; 10,000 images of it are measured against MNIST as
 gan.evaluate does. Writes experiments/reference/next_steps.json, and the last grid of each run to
-images/reference/next_steps/. Half an hour on 2 cores.
+images/reference/next_steps/. 50 minutes on 2 cores.
 
     python experiments/next_steps.py [--data fashion]    another data set, where there is a network
 """

@@ -17,10 +17,10 @@ load_tensorflow()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from documents import documents_code  # noqa: E402
+from documents import DOCUMENTS  # noqa: E402
 
 from gan.data import load_images  # noqa: E402
-from gan.designs import DESIGNS, build_design  # noqa: E402
+from gan.designs import build_design  # noqa: E402
 
 STEPS = 12
 SEEDS = 3
@@ -45,7 +45,7 @@ def compare(name: str, images: np.ndarray, seed: int) -> dict:
     keras.utils.set_random_seed(seed)
     # Dropout draws its masks from each library's own generator.
     options = {"dropout": 0.0} if name == "dcgan" else {}
-    ours, theirs = build_design(name, **options), documents_code(name, **options)
+    ours, theirs = build_design(name, **options), DOCUMENTS[name](**options)
     theirs.set_weights(*map(arrays, (ours.generator, ours.discriminator)))
     random = np.random.default_rng(seed)
     shape = (ours.recipe.batch_size, ours.recipe.latent_dim)
@@ -81,7 +81,7 @@ def table(result: dict) -> str:
         "| design | images apart in float32 | losses | images apart in float64 | losses |",
         "|---|---|---|---|---|",
     ]
-    for name in DESIGNS:
+    for name in DOCUMENTS:
         cells = [f"`{name}`"]
         for floatx in PRECISIONS:
             runs = result["designs"][floatx][name]
@@ -98,7 +98,8 @@ def main() -> int:
     for floatx in PRECISIONS:
         set_precision(floatx)
         designs[floatx] = {
-            name: [compare(name, dataset.images, seed) for seed in range(SEEDS)] for name in DESIGNS
+            name: [compare(name, dataset.images, seed) for seed in range(SEEDS)]
+            for name in DOCUMENTS
         }
     result = {"data": dataset.name, "steps": STEPS, "designs": designs}
     result = store(RESULT, "make parity", result)

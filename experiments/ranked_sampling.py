@@ -27,12 +27,12 @@ MEASURES = {"frechet_distance": "Fréchet distance", "precision": "precision", "
 def study(name: str, real_features, classifier) -> dict:
     """The figures of the best KEPT images for each share: measure -> list."""
     from gan.classifier import look
-    from gan.sampling import draw_best
+    from gan.sampling import draw_samples, keep_best
 
     design, _ = load(Shipped(name, REPOSITORY))
     figures = {measure: [] for measure in MEASURES}
     for share in SHARES:
-        best, _ = draw_best(design, 0, KEPT, round(KEPT / share))
+        best, _ = keep_best(draw_samples(design, 0, round(KEPT / share)), KEPT)
         features, _ = look(classifier, best.images)
         found = neighbourhood_metrics(real_features, features)
         found["frechet_distance"] = frechet_distance(real_features, features)

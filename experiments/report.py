@@ -27,6 +27,7 @@ from gan.designs import DESIGNS
 from gan.metrics import FIGURES as MEASURES
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "experiments").glob("*.md"))]
+ARROWS = {"lower": " ↓", "higher": " ↑"}  # which way is better
 SHOWN = ("frechet_distance", "classifier_score", "precision", "recall", "density", "coverage")
 
 
@@ -34,14 +35,20 @@ def stored(path: Path) -> dict:
     return json.loads(path.read_text())
 
 
+def title(measure: str) -> str:
+    """What heads a measure's column."""
+    name, _, better = MEASURES[measure]
+    return name + ARROWS.get(better.split(",")[0], "")
+
+
 def reproductions() -> str:
     """Every design at full length: the mean of its seeds and their range, beside the floor."""
-    titles = [MEASURES[name][0] for name in (*SHOWN, "nearest_training_image")]
+    titles = map(title, (*SHOWN, "nearest_training_image"))
     lines = [f"| design | steps | seeds | minutes | {' | '.join(titles)} |"]
-    lines += ["|" + "---|" * (4 + len(titles))]
+    lines += ["|---" * (5 + len(SHOWN)) + "|"]
     for name, precision, runs, minutes in reproduced():
-        title = f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
-        cells = [title, f"{runs[0]['steps']:,}", str(len(runs)), f"{minutes:.0f}"]
+        trained = f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
+        cells = [trained, f"{runs[0]['steps']:,}", str(len(runs)), f"{minutes:.0f}"]
         cells += [spread(runs, measure) for measure in (*SHOWN, "nearest_training_image")]
         lines.append(f"| {' | '.join(cells)} |")
     cells = [format(floor()[name], MEASURES[name][1]) for name in SHOWN]
@@ -52,7 +59,7 @@ def reproductions() -> str:
 def results() -> str:
     """The few figures that README shows of each design: the mean of its seeds."""
     shown = ("frechet_distance", "classifier_score", "precision", "recall", "coverage")
-    lines = [f"| design | {' | '.join(MEASURES[name][0] for name in shown)} | seeds | minutes |"]
+    lines = [f"| design | {' | '.join(map(title, shown))} | seeds | minutes |"]
     lines += ["|---" * (3 + len(shown)) + "|"]
     for name, precision, runs, minutes in reproduced():
         if precision == "float32":

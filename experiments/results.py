@@ -9,6 +9,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 FIGURES = REPOSITORY / "experiments" / "reference"
 PICTURES = REPOSITORY / "images" / "reference"
@@ -43,6 +45,12 @@ def real_mnist() -> Mnist:
     if not mnist.is_real:
         raise UserError("these figures are of MNIST, and GAN_DATA names other images")
     return mnist
+
+
+def labels(mnist: Mnist) -> tuple[np.ndarray, np.ndarray]:
+    """The digits that MNIST's training and test images show, uint8 [N]."""
+    with np.load(mnist.path) as archive:
+        return archive["y_train"], archive["y_test"]
 
 
 def store(path: Path, command: str, result: dict) -> dict:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gan.errors import UserError
 from gan.files import remove, replacing
-from gan.recipe import LENGTH, OPTIONS
+from gan.recipe import LENGTH
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -26,8 +26,7 @@ KEEP = 3
 
 def identity(config: dict) -> dict:
     """What of a run's config its steps depend on: not how long it is, nor where its data lay."""
-    recipe = OPTIONS | config["recipe"]
-    recipe = {name: value for name, value in recipe.items() if name not in LENGTH}
+    recipe = {name: value for name, value in config["recipe"].items() if name not in LENGTH}
     names = ("design", "seed")
     return {name: config[name] for name in names} | recipe | {"data": config["data"]["digest"]}
 

@@ -17,7 +17,7 @@ from gan.digits import draw_digits
 from gan.download import FASHION, MNIST, Unreachable, cache_folder, fetch
 from gan.errors import UserError
 from gan.files import replacing
-from gan.formats import IDX_NAMES, check_labels, read_idx, read_image_folder, read_npz
+from gan.formats import IDX_NAMES, read_idx, read_image_folder, read_npz
 
 # SHA-256 of the pixels of MNIST's training and test images, as they were published.
 MNIST_PIXELS = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
@@ -59,7 +59,7 @@ def load_images(
     """
     if source == "auto":
         if (named := os.environ.get("GAN_DATA", "auto")) not in ("", "auto"):
-            if not os.path.exists(named) and named not in SETS:
+            if not os.path.exists(named):
                 raise UserError(
                     f"GAN_DATA names {named!r}, and there is no such file or folder to be read"
                 )
@@ -121,10 +121,6 @@ class Mnist(NamedTuple):
         """Whether these are the published images, all of them, in their order."""
         pixels = self.train.tobytes() + self.test.tobytes()
         return hashlib.sha256(pixels).hexdigest() == MNIST_PIXELS
-
-    def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """The digits that `train` and `test` show, uint8 [N] in 0..9. Raises UserError, OSError."""
-        return tuple(read_npz(self.path, name, check_labels) for name in ("y_train", "y_test"))
 
 
 def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnist:

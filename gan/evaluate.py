@@ -46,7 +46,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add_choice(parser)
     parser.add_argument(
-        "--npz", metavar="FILE.npz", type=a_path, help="the images of this file instead"
+        "--npz",
+        metavar="FILE.npz",
+        type=a_path,
+        help="the images of this file instead: `images`, uint8 [N, 28, 28]",
     )
     parser.add_argument(
         "--count",

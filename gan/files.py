@@ -23,7 +23,8 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
         sync(path.parent)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say what it is full for
+        if error.filename in (None, str(temporary)):  # a full disk does not say what it is full for
+            error.filename = str(path)
         raise
     finally:
         remove(temporary)

@@ -10,7 +10,6 @@ import lzma
 import math
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,16 +40,10 @@ def check_shape(shape: tuple, where: str) -> None:
         raise UserError(f"{where} claims to hold {shape[0]:,} images, more than fit into memory")
 
 
-def check_labels(shape: tuple, where: str) -> None:
-    """Raise UserError unless `shape` is one of labels that memory can hold."""
-    if len(shape) != 1 or not 0 <= shape[0] <= LARGEST_SET:
-        raise UserError(f"{where} has the shape {shape}; labels must be [N]")
+def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
+    """Images uint8 [N, H, W] or [N, H, W, C]: the `array` of an .npz, never unpickling anything.
 
-
-def read_npz(path: Path, array: str = "x_train", check: Callable = check_shape) -> np.ndarray:
-    """The uint8 `array` of an .npz, never unpickling anything: images [N, H, W] or [N, H, W, C].
-
-    `check` has a say in its shape before it is read. Raises UserError, OSError.
+    Raises UserError, OSError.
     """
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{array}.npy") as member:
@@ -59,7 +52,7 @@ def read_npz(path: Path, array: str = "x_train", check: Callable = check_shape) 
             shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(member)
             if dtype != np.uint8:
                 raise UserError(f"{path}: {array} is {dtype}; it must be uint8, 0..255")
-            check(shape, f"{path}: {array}")
+            check_shape(shape, f"{path}: {array}")
             order = "F" if fortran_order else "C"
             return np.ascontiguousarray(read_pixels(member, shape, path, order))
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError):

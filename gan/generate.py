@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -21,6 +22,7 @@ from gan.command import (
 )
 from gan.errors import UserError
 from gan.files import replacing
+from gan.progress import SECONDS_BETWEEN_PLAIN_LINES, say
 from gan.recipe import positive_int, rows_and_columns
 from gan.runs import Run
 from gan.trained import Shipped, add_choice, choose_trained, load
@@ -100,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     load_tensorflow()
     from gan.batches import Schedule
-    from gan.sampling import draw_best, draw_samples, draw_walk
+    from gan.sampling import draw_samples, draw_walk, keep_best
 
     design, steps = load(trained)
     total = Schedule(design.recipe, trained.config()["data"]["images"][0], 0).total_steps
@@ -110,16 +112,28 @@ def main(arguments: list[str] | None = None) -> int:
         chunks = draw_walk(design, options.seed, rows, columns)
     elif options.nice:
         candidates = count * (options.candidates or CANDIDATES)
-        best, everything = draw_best(design, options.seed, count, candidates)
+        drawn = told(draw_samples(design, options.seed, candidates), candidates)
+        best, everything = keep_best(drawn, count)
         print(f"D's score of all {candidates:,}: {everything}")
         chunks = [best]
     else:
-        chunks = draw_samples(design, options.seed, count)
+        chunks = told(draw_samples(design, options.seed, count), count)
     try:
         write(chunks, count, design.image_shape, outputs)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be written: {error.strerror}") from None
     return 0
+
+
+def told(chunks: Iterator[Samples], total: int) -> Iterator[Samples]:
+    """Pass `chunks` of `total` samples on, and say now and then how far that is."""
+    drawn, last_line = 0, time.monotonic()
+    for chunk in chunks:
+        drawn += len(chunk.scores)
+        if time.monotonic() - last_line > SECONDS_BETWEEN_PLAIN_LINES:
+            last_line = time.monotonic()
+            say(f"{drawn:,} of {total:,} images drawn")
+        yield chunk
 
 
 def check(options: argparse.Namespace) -> None:
@@ -139,6 +153,8 @@ def check(options: argparse.Namespace) -> None:
         path = getattr(options, option)
         if path and path.suffix.lower() != ending:
             raise UserError(f"--{option} must be a {ending} file, not {str(path)!r}")
+        if path and path.is_dir():
+            raise UserError(f"--{option} must be a file, and {path} is a folder")
 
 
 class Outputs(NamedTuple):

@@ -239,14 +239,17 @@ def train(
             )
 
             with what_is_left(done, saved):
+                begins = done == first
                 if workers.is_chief:
-                    if done == first:  # the step works: what an old run left may go
+                    if begins:  # the step works: what an old run left may go
                         run.begin(config, done, design.metrics, fresh)
                     run.log(done, values)
                 check_finite(done, values, design.metrics)
                 done = end
                 if workers.is_chief:
                     draw_grids(design, run, noise, done, schedule)
+                    if begins:  # so that the page is there to be looked at
+                        publish(design, run, run.metrics, done, schedule)
             if report:
                 report.update(done, dict(zip(design.metrics, values.mean(axis=0), strict=True)))
         workers.agree(done)  # they leave together: who leaves early looks dead to the others

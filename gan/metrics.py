@@ -50,8 +50,8 @@ def neighbourhood_metrics(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOUR
     """Precision, recall, density and coverage, by balls that reach to the k-th of an image's kind.
 
     precision: share of fakes in some real image's ball. recall: share of real images in some
-    fake's ball. density: real balls that hold a fake, over k, in the mean. coverage: share of real
-    balls that hold a fake. Raises ValueError for sets of no more than k.
+    fake's ball. density: in how many real balls a fake lies, over k, in the mean. coverage: share
+    of real balls that hold a fake. Raises ValueError for sets of no more than k.
     """
     if min(len(real), len(fake)) <= k:
         raise ValueError(f"{k} neighbours need more than {k} images of each kind")

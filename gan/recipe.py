@@ -39,6 +39,11 @@ def size_number(value: object) -> int:
     return _whole_number(value, 1, 2**16)
 
 
+def device_number(value: object) -> int:
+    """Devices of one machine."""
+    return _whole_number(value, 1, 64)
+
+
 def seed_number(value: object) -> int:
     """A seed as NumPy, Keras and TensorFlow all take it."""
     return _whole_number(value, 0, 2**31 - 1)
@@ -172,8 +177,6 @@ class Recipe:
             raise UserError("give either steps or epochs")
 
 
-# What a run has whose config is from before these settings were there.
-OPTIONS = {"sync_batchnorm": False, "precision": "float32"}
 LENGTH = ("steps", "epochs")  # how long, not how: these alone may change when a run goes on
 
 

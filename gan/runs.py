@@ -64,6 +64,7 @@ class Run:
             if is_config(config := json.loads(path.read_text())):
                 return config
         except NotADirectoryError:
+            self.check_folders()
             raise UserError(f"{self.root} is no folder that runs can lie in") from None
         except PermissionError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}") from None
@@ -111,15 +112,21 @@ class Run:
             "go on with that, or use --fresh to start over, or another --name"
         )
 
+    def check_folders(self) -> None:
+        """Raise UserError when what lies where the run is to write is not a folder of its own."""
+        for folder in (self.folder, self.images):
+            if folder.is_symlink():
+                raise UserError(f"{folder} is a link; a run is only written to its own folders")
+            if folder.is_file():
+                raise UserError(f"{folder} is a file; choose another --name")
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from training the run. Raises UserError when one does already.
 
         The lock dies with the process that holds it, however that ends.
         """
-        for folder in (self.folder, self.images):
-            if folder.is_symlink():
-                raise UserError(f"{folder} is a link; a run is only written to its own folders")
+        self.check_folders()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("a+")

@@ -93,15 +93,16 @@ def collect(chunks: Iterable[Samples]) -> Samples:
     return Samples(*map(np.concatenate, zip(*chunks, strict=True)))
 
 
-def draw_best(design: Design, seed: int, count: int, candidates: int) -> tuple[Samples, str]:
-    """The `count` samples that D scores highest among the first `candidates`, the best first.
+def keep_best(candidates: Iterable[Samples], count: int) -> tuple[Samples, str]:
+    """The `count` samples that D scores highest among chunks of candidates, the best first.
 
     Also the range and mean of all candidates' scores, as text. Memory does not grow with the
     candidates.
     """
-    least, greatest, total = np.inf, -np.inf, 0.0
+    least, greatest, total, drawn = np.inf, -np.inf, 0.0, 0
     kept, waiting, bar = [], 0, np.nan  # the best so far, then those since then above the bar
-    for chunk in draw_samples(design, seed, candidates):
+    for chunk in candidates:
+        drawn += len(chunk.scores)
         least, greatest = min(least, chunk.scores.min()), max(greatest, chunk.scores.max())
         total += chunk.scores.sum(dtype=np.float64)
         better = ~(chunk.scores <= bar)  # so that without a bar all are
@@ -110,7 +111,7 @@ def draw_best(design: Design, seed: int, count: int, candidates: int) -> tuple[S
         if waiting > max(CHUNK, count // 4):  # not each time: all kept images are copied
             kept, waiting = [_best(kept, count)], 0
             bar = kept[0].scores[-1] if len(kept[0].scores) == count else bar
-    return _best(kept, count), f"{least:.3f} to {greatest:.3f}, mean {total / candidates:.3f}"
+    return _best(kept, count), f"{least:.3f} to {greatest:.3f}, mean {total / drawn:.3f}"
 
 
 def _best(chunks: list[Samples], count: int) -> Samples:

@@ -23,7 +23,7 @@ from gan.data import Dataset, load_images
 from gan.designs import DESIGNS, build_design
 from gan.errors import UserError
 from gan.progress import duration, say, warn
-from gan.recipe import LENGTH, Recipe, positive_float, positive_int, side_lengths, yes_or_no
+from gan.recipe import LENGTH, Recipe, device_number, positive_float, side_lengths, yes_or_no
 from gan.runs import CHECKPOINT_SECONDS, REPOSITORY, Run
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--devices",
         metavar="N",
-        type=checked(positive_int),
+        type=checked(device_number),
         help="train on this many GPUs (default: all); without a GPU, split the CPU into as many",
     )
     parser.add_argument(

@@ -74,10 +74,14 @@ def choose_trained(options: argparse.Namespace) -> Run | Shipped:
     else:
         for run in reversed(runs):
             try:
-                if options.design in (None, run.config()["design"]):
-                    return run
+                design = run.config()["design"]
             except UserError as error:
                 say(f"left out: {error}")
+                continue
+            if design not in DESIGNS:  # one built in Python
+                say(f"left out: run {run.name!r} is of {design!r}, which is not among the designs")
+            elif options.design in (None, design):
+                return run
         missing = f"trained run of {options.design}" if options.design else "trained run"
         if (REFERENCE / (options.design or BEST) / "config.json").exists():
             here = f"no run of {options.design} here" if options.design else "no run here"

@@ -1,19 +1,16 @@
 """What the tests share: small data, a home of their own, the commands as a user runs them."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from faults import REPOSITORY, finish, start  # noqa: F401
 
 from gan import download
 from gan.command import load_tensorflow, run_command
 from gan.designs import build_design
 from gan.digits import draw_digits
 
-REPOSITORY = Path(__file__).parent.parent
 REAL_MNIST = os.environ.get("GAN_DATA")
 
 STEPS, BATCH = 12, 32
@@ -50,19 +47,6 @@ def run_here(main, *arguments) -> int:
     with pytest.raises(SystemExit) as exit_info:
         run_command(lambda: main([str(argument) for argument in arguments]))
     return exit_info.value.code
-
-
-def start(module: str, *arguments, **options) -> subprocess.Popen:
-    """Start `python -m gan.<module>` in a process of its own."""
-    command = [sys.executable, "-m", f"gan.{module}", *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=REPOSITORY, **pipes | options)
-
-
-def finish(process: subprocess.Popen, seconds: float = 120) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a started command."""
-    out, err = process.communicate(timeout=seconds)
-    return process.returncode, out, err
 
 
 @pytest.fixture

@@ -49,14 +49,16 @@ def expect(condition: object, message: str) -> None:
 
 
 def start(module: str, *arguments: object, **options) -> subprocess.Popen:
+    """Start `python -m gan.<module>` in a process of its own."""
     command = [sys.executable, "-m", f"gan.{module}", *map(str, arguments)]
     environment = {name: value for name, value in os.environ.items() if name != "GAN_DATA"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=REPOSITORY, env=environment, **pipes, **options)
 
 
-def finish(process: subprocess.Popen) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=300)
+def finish(process: subprocess.Popen, seconds: float = 300) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a started command."""
+    out, err = process.communicate(timeout=seconds)
     return process.returncode, out, err
 
 
@@ -119,7 +121,7 @@ class Place:
 def kill_often(place: Place, kills: int, seed: int) -> tuple[int, int, int]:
     """SIGKILL the training `kills` times; count kills, finished runs, and those identical."""
     moments = random.Random(seed)
-    done = finished = identical = 0
+    done = finished = identical = trained = 0
     while done < kills or finished == 0:
         root = place.fresh(f"killed-{finished}")
         while True:
@@ -131,6 +133,7 @@ def kill_often(place: Place, kills: int, seed: int) -> tuple[int, int, int]:
                     process.kill()
                     process.wait()
                     done += 1
+                    trained += any(root.glob("experiments/run/checkpoints/step-*"))
                     check_complete(root)
             code, _, err = finish(process)
             if code == 0:
@@ -140,6 +143,7 @@ def kill_often(place: Place, kills: int, seed: int) -> tuple[int, int, int]:
         identical += written(root) == place.expected
         leftovers = [path for path in root.rglob("*.tmp")]
         expect(not leftovers, f"left behind: {leftovers}")
+    expect(trained, "each kill came before the first checkpoint")
     return done, finished, identical
 
 
@@ -346,6 +350,8 @@ NO_NAMES = ("", ".", "..", "../x", "a/b", "/x", "reference", "-x", "a b", "x" * 
 def bad_inputs(place: Place) -> dict[str, list]:
     """Command lines that must be refused, by what is wrong with them."""
     data = hostile_data(place.folder)
+    for ending in ("png", "npz"):
+        (place.folder / f"folder.{ending}").mkdir()
     cases = {f"data: {name}": ["train", "dense", "--data", path] for name, path in data.items()}
     options = {
         **dict.fromkeys(("--steps", "--epochs", "--batch-size", "--latent-dim"), NO_NUMBERS),
@@ -353,7 +359,9 @@ def bad_inputs(place: Place) -> dict[str, list]:
         "--seed": ("", "x", "-1", "1.5", "9" * 20),
         **dict.fromkeys(("--beta-1", "--momentum", "--dropout"), NO_FRACTIONS),
         **dict.fromkeys(("--learning-rate", "--checkpoint-seconds"), NO_RATES),
-        **dict.fromkeys(("--order", "--last-batch", "--noise"), ("", "x")),
+        "--connect-seconds": NO_RATES,
+        **dict.fromkeys(("--order", "--last-batch", "--noise", "--precision"), ("", "x")),
+        "--devices": (*NO_NUMBERS, "65"),
         "--image-size": ("", "x", "28x", "28x28x28", "0", "-4x4", "28"),
         "--data": ("", "nowhere", "nowhere.npz", "~nosuch/x", "/"),
         "--name": NO_NAMES,
@@ -374,8 +382,8 @@ def bad_inputs(place: Place) -> dict[str, list]:
         "--seed": ("", "x", "-1"),
         "--name": (*NO_NAMES, "nosuch"),
         "--design": ("", "x"),
-        "--out": ("", "x.jpg", "x", f"{place.data}/x.png"),
-        "--npz": ("", "x.png", f"{place.data}/x.npz"),
+        "--out": ("", "x.jpg", "x", f"{place.data}/x.png", place.folder / "folder.png"),
+        "--npz": ("", "x.png", f"{place.data}/x.npz", place.folder / "folder.npz"),
         "--separate": ("", place.data, place.folder),
         "--root": ("", place.data),
         "--grid": ("", "x", "3", "0x3", "1000x1000"),

@@ -130,19 +130,18 @@ def test_a_file_of_images_is_written_as_they_come(tmp_path):
         np.testing.assert_array_equal(archive["scores"], np.arange(chunks).repeat(1000))
 
 
-def test_ranking_takes_a_fixed_amount_of_memory(monkeypatch):
+def test_ranking_takes_a_fixed_amount_of_memory():
     """A million candidates: none but the best and one chunk are held at a time."""
 
-    def chunks(design, seed, count):
+    def candidates():
         random = np.random.default_rng(0)
-        for _ in range(count // sampling.CHUNK):
+        for _ in range(1000):
             scores = random.random(sampling.CHUNK, np.float32)
             images = (scores * 255).astype(np.uint8).reshape(-1, 1, 1, 1)
             yield sampling.Samples(images, scores)
 
-    monkeypatch.setattr(sampling, "draw_samples", chunks)
     tracemalloc.start()
-    best, everything = sampling.draw_best(None, 0, 100, 1_000_000)
+    best, everything = sampling.keep_best(candidates(), 100)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2**20
@@ -152,20 +151,16 @@ def test_ranking_takes_a_fixed_amount_of_memory(monkeypatch):
 
 
 @pytest.mark.parametrize("count", [3, 700, 6000, 9000])
-def test_ranking_is_that_of_all_at_once(monkeypatch, count):
+def test_ranking_is_that_of_all_at_once(count):
     """With many equal scores, of which the first are kept, and with some that are no numbers."""
     random = np.random.default_rng(0)
     scores = random.integers(0, 50, 9000).astype(np.float32)
     scores[random.choice(9000, 5)] = np.nan
     images = np.arange(9000).reshape(-1, 1, 1, 1)
 
-    def chunks(design, seed, candidates):
-        for first in range(0, candidates, sampling.CHUNK):
-            part = slice(first, first + sampling.CHUNK)
-            yield sampling.Samples(images[part], scores[part])
-
-    monkeypatch.setattr(sampling, "draw_samples", chunks)
-    best, _ = sampling.draw_best(None, 0, count, 9000)
+    parts = [slice(first, first + sampling.CHUNK) for first in range(0, 9000, sampling.CHUNK)]
+    chunks = (sampling.Samples(images[part], scores[part]) for part in parts)
+    best, _ = sampling.keep_best(chunks, count)
     order = np.argsort(-scores, kind="stable")[:count]
     np.testing.assert_array_equal(best.images.ravel(), order)
     np.testing.assert_array_equal(best.scores, scores[order])
@@ -325,6 +320,21 @@ def test_bad_input_is_one_line(root, capsys, case):
     assert captured.err.count("\n") == 1
     assert captured.out == ""
     assert not os.path.exists("new")
+
+
+@pytest.mark.parametrize(("option", "name"), [("--out", "a.png"), ("--npz", "a.npz")])
+def test_a_folder_is_not_written_over(root, tmp_path, capsys, option, name):
+    (tmp_path / name).mkdir()
+    assert run_here(generate.main, "--root", root, option, tmp_path / name) == 2
+    assert f"{option} must be a file, and {tmp_path / name} is a folder" in capsys.readouterr().err
+
+
+def test_it_says_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setattr(generate, "SECONDS_BETWEEN_PLAIN_LINES", -1)
+    chunks = [sampling.Samples(np.zeros((n, 1, 1, 1)), np.zeros(n)) for n in (1000, 500)]
+    assert list(generate.told(iter(chunks), 1500)) == chunks
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["1,000 of 1,500 images drawn", "1,500 of 1,500 images drawn"]
 
 
 def test_large_images_are_enlarged_less():

@@ -55,11 +55,11 @@ def test_without_a_picture_there_is_no_gif(tmp_path, monkeypatch):
 @pytest.mark.parametrize("count", [25, 132])
 def test_a_gif_of_150_grids_of_noise_is_under_5_mb(tmp_path, count):
     random = np.random.default_rng(0)
-    noise = random.uniform(-1, 1, (count, 28, 28, 1)).astype("float32")
-    grids = [tmp_path / f"{index}.png" for index in range(150)]
-    for index, grid in enumerate(grids):
-        save_grid(grid, np.roll(noise, index, axis=1 + index % 2))
-    grids[75].write_bytes(b"damaged")
+    grids = [tmp_path / f"{index}.png" for index in range(10)]
+    for grid in grids:
+        save_grid(grid, random.uniform(-1, 1, (count, 28, 28, 1)))
+    grids[5].write_bytes(b"damaged")
+    grids *= 15
     save_gif(tmp_path / "training.gif", [*grids, tmp_path / "missing.png"])
     assert (tmp_path / "training.gif").stat().st_size < 5 * 2**20
     with Image.open(tmp_path / "training.gif") as gif:

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from conftest import run_here
 
-from gan import train
+from gan import generate, train
 from gan.runs import Run
 
 pytestmark = pytest.mark.usefixtures("without_xla")
@@ -114,7 +114,7 @@ def test_what_the_user_named_cannot_break_out_of_the_page(run, tmp_path):
     assert "</script><script>alert(1)" in found["summary"]
 
 
-def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data):
+def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data, capsys):
     from gan.data import load_images
     from gan.dense import GAN
 
@@ -128,6 +128,10 @@ def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data
     _, found = content(run)
     assert found["summary"].startswith("mine; 2 of 2 steps")
     assert (found["commands"], found["result"]) == ([], [])
+    assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
+    out = capsys.readouterr().out
+    assert "left out: run 'mine' is of 'mine', which is not among the designs" in out
+    assert "no run here, so the weights that come with the project" in out
 
 
 @pytest.mark.skipif(not BROWSER, reason="there is no Chromium to open the page with")

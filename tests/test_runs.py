@@ -259,6 +259,7 @@ BAD = {
     "an order there is not": (["dense", "--order", "backwards"], "must be random or shuffled or"),
     "another seed": (["dense", "--seed", "7"], "started with seed 0, not 7"),
     "another design": (["dense-sgd", "--name", "dense"], "started with design dense"),
+    "too many devices": (["dense", "--devices", "65"], "a whole number from 1 to 64"),
     "no time at all": (["dense", "--checkpoint-seconds", "0"], "a number above 0"),
 }
 
@@ -285,6 +286,12 @@ def test_a_root_that_is_a_file(tmp_path, small_data, capsys):
     err = capsys.readouterr().err
     assert "no folder that runs can lie in" in err
     assert err.count("\n") == 1
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "dense").write_text("")
+    for more in ((), ("--fresh",)):
+        assert run_here(train.main, *small_run(tmp_path, small_data, *more)) == 2
+        err = capsys.readouterr().err
+        assert "experiments/dense is a file; choose another --name" in err
 
 
 def test_bad_input_in_a_process_of_its_own(tmp_path):
@@ -305,17 +312,3 @@ def test_help_comes_without_loading_tensorflow(module):
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert f"python -m gan.{module}" in result.stdout
-
-
-def test_a_run_from_before_a_setting_was_there_goes_on(tmp_path, small_data, capsys):
-    command = ["dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 8]
-    assert run_here(train.main, *command, "--steps", 2) == 0
-    run = Run("dense-sgd", tmp_path)
-    for path in (run.folder / "config.json", run.checkpoints.path(2) / "checkpoint.json"):
-        record = json.loads(path.read_text())
-        recipe = record.get("config", record)["recipe"]
-        del recipe["sync_batchnorm"], recipe["precision"]
-        path.write_text(json.dumps(record))
-    assert run_here(train.main, *command, "--steps", 3) == 0
-    assert run_here(train.main, *command, "--steps", 4, "--precision", "bfloat16") == 2
-    assert "was started with precision float32, not bfloat16" in capsys.readouterr().err

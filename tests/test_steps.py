@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import STEPS, seeded, step_inputs, weights
+from documents import TapeDCGAN
 from keras import layers
 from numpy_gan import MlpGAN
 
@@ -125,39 +126,9 @@ def test_d_on_g_equals_a_plain_loop():
 
 def test_dcgan_equals_a_plain_loop():
     ours = seeded("dcgan", batch_size=8, dropout=0.0)
-    transposed = {"padding": "same", "use_bias": False}
-    generator = keras.Sequential(
-        [
-            keras.Input((100,)),
-            layers.Dense(12544, use_bias=False),
-            layers.BatchNormalization(),
-            layers.LeakyReLU(negative_slope=0.3),
-            layers.Reshape((7, 7, 256)),
-            layers.Conv2DTranspose(128, (5, 5), strides=(1, 1), **transposed),
-            layers.BatchNormalization(),
-            layers.LeakyReLU(negative_slope=0.3),
-            layers.Conv2DTranspose(64, (5, 5), strides=(2, 2), **transposed),
-            layers.BatchNormalization(),
-            layers.LeakyReLU(negative_slope=0.3),
-            layers.Conv2DTranspose(1, (5, 5), strides=(2, 2), activation="tanh", **transposed),
-        ]
-    )
-    discriminator = keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Conv2D(64, (5, 5), strides=(2, 2), padding="same"),
-            layers.LeakyReLU(negative_slope=0.3),
-            layers.Conv2D(128, (5, 5), strides=(2, 2), padding="same"),
-            layers.LeakyReLU(negative_slope=0.3),
-            layers.Flatten(),
-            layers.Dense(1),
-        ]
-    )
-    for mine, theirs in ((ours.generator, generator), (ours.discriminator, discriminator)):
-        for variable, value in zip(
-            theirs.trainable_variables, mine.trainable_variables, strict=True
-        ):
-            variable.assign(value)
+    theirs = TapeDCGAN(dropout=0.0)
+    theirs.set_weights(weights(ours.generator), weights(ours.discriminator))
+    generator, discriminator = theirs.generator, theirs.discriminator
     moments = {}
 
     def adam(variables, gradients, clock):

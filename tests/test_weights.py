@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import REAL_MNIST, needs_mnist, seeded
+from results import labels
 
 from gan import weights
 from gan.designs import DESIGNS
@@ -53,4 +54,4 @@ def test_the_classifier_reads_mnist():
 
     mnist = load_mnist(REAL_MNIST)
     _, probabilities = look(load_classifier(), mnist.test)
-    assert (probabilities.argmax(axis=1) == mnist.labels()[1]).mean() > 0.993
+    assert (probabilities.argmax(axis=1) == labels(mnist)[1]).mean() > 0.993
