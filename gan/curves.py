@@ -27,7 +27,7 @@ def read_metrics(path: Path) -> Columns:
     try:
         with path.open() as file:
             names = file.readline().strip().split(",")
-            rows = np.loadtxt(file, delimiter=",", ndmin=2)
+            rows = np.array([line.split(",") for line in file], np.float64)
         return dict(zip(names, rows.reshape(-1, len(names)).T, strict=True))
     except ValueError:
         raise OSError(None, "it is not as it was written", str(path)) from None
