@@ -66,7 +66,7 @@ bench: .venv/experiments  ## measure the speed beside the documents' own code (2
 growth: .venv/installed  ## measure what larger batches, images and files cost (15 minutes)
 	@.venv/bin/python experiments/growth.py $(ARGS)
 
-parity: .venv/experiments  ## train beside the documents' own code and compare (5 minutes)
+parity: .venv/experiments  ## train beside the documents' own code and compare (8 minutes)
 	@.venv/bin/python experiments/parity.py
 
 scale: .venv/installed  ## measure what several devices cost and exchange (5 minutes)

@@ -3,7 +3,7 @@
 From equal weights, on equal images and noise, each design and its document's own code (on Keras 2,
 PyTorch, or plain Keras layers: `documents.py`) train side by side for 12 steps, in float32 and in
 float64, where rounding no longer hides what differs. Prints how far they are then apart, and writes
-experiments/reference/parity.json. GAN_DATA or the built-in digits give the images. Five minutes on
+experiments/reference/parity.json. GAN_DATA or the built-in digits give the images. Eight minutes on
 2 cores.
 """
 
