@@ -9,7 +9,7 @@ from faults import FAULTS, Place, bad_inputs, check_complete, refuse_all
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    return Place(tmp_path_factory.mktemp("faults"), length=1000)
+    return Place(tmp_path_factory.mktemp("faults"), length=320)
 
 
 def test_a_fault_is_handled(place):

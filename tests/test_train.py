@@ -91,6 +91,8 @@ def test_stopping_and_going_on_gives_the_same_bytes(
     stopped_at = run.checkpoints.steps()[-1]
     assert 0 < stopped_at < LENGTH
     assert len(run.metrics.read_text().splitlines()) == 1 + stopped_at
+    if number == signal.SIGINT:
+        return  # to go on is the same after both
     with run.metrics.open("a") as log:  # as a process killed later may leave it
         log.write(f"{stopped_at},0.5,0.5,0.5\n{stopped_at + 1},0.5")
 
