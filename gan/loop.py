@@ -248,7 +248,7 @@ def train(
                 done = end
                 if workers.is_chief:
                     draw_grids(design, run, noise, done, schedule)
-                    if begins:  # so that the page is there to be looked at
+                    if begins and not first:  # so that the page is there to be looked at
                         publish(design, run, run.metrics, done, schedule)
             if report:
                 report.update(done, dict(zip(design.metrics, values.mean(axis=0), strict=True)))

@@ -87,6 +87,8 @@ def choose_trained(options: argparse.Namespace) -> Run | Shipped:
             here = f"no run of {options.design} here" if options.design else "no run here"
             why = "" if options.shipped else f"{here}, so "
             return Shipped(options.design or BEST, options.root, why)
+        if options.shipped:
+            raise UserError(f"no weights of {options.design} come with the project")
     there = ", ".join(run.name for run in runs) or "none"
     raise UserError(
         f"no {missing} in {shown_path(options.root / 'experiments')}; of those with a checkpoint, "
