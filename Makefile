@@ -94,15 +94,18 @@ clean:  ## remove .venv and caches; runs and pictures stay
 	rm -rf .venv .pytest_cache .ruff_cache
 	find gan experiments tests -name __pycache__ -exec rm -rf {} +
 
-# What ships lies in folders called reference; a folder that is not of a run, or a link, stays.
-RUNS = for folder in images/* experiments/*; do name=$${folder\#*/}; \
+# What ships lies in folders called reference; a folder that is not of a run, or a link, stays, and
+# so does a run that is being trained.
+RUNS = for folder in images/* experiments/*; do name=$${folder\#*/}; lock=experiments/$$name/lock; \
 	if [ -d "$$folder" ] && [ ! -L "$$folder" ] && [ "$$name" != reference ] && \
-	  { [ -f "experiments/$$name/config.json" ] || [ "$${folder\#images/shipped-}" != "$$folder" ]; }; \
+	  { [ -f "experiments/$$name/config.json" ] || [ "$${folder\#images/shipped-}" != "$$folder" ]; } && \
+	  { [ ! -f "$$lock" ] || ! command -v flock >/dev/null || flock -n "$$lock" true; }; \
 	then $(1); fi; done
 
 clean-runs:  ## delete all runs and their pictures, after asking
-	@$(call RUNS,du -sh "$$folder")
-	@printf 'delete these folders for good? [y/N] '; read answer; \
+	@folders=`$(call RUNS,du -sh "$$folder")`; \
+	if [ -z "$$folders" ]; then echo "no runs to delete"; exit 0; fi; \
+	echo "$$folders"; printf 'delete these folders for good? [y/N] '; read answer; \
 	case "$$answer" in [yY]) $(call RUNS,rm -rf "$$folder"); echo deleted;; *) echo "nothing deleted";; esac
 
 # The first of these interpreters that runs, is of a version TensorFlow has wheels for, and can

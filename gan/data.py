@@ -70,7 +70,7 @@ def load_images(
             warning = (
                 f"NOT MNIST: {error}. Training on the built-in drawn digits instead, as with "
                 "--data synthetic. For MNIST put mnist.npz somewhere, set GAN_DATA to its path, "
-                "and repeat the command with --fresh."
+                "and repeat the command with --fresh (with make: ARGS=--fresh)."
             )
             return load_images("synthetic", image_size, say)._replace(warning=warning)
     path = Path(source)

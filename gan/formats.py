@@ -33,7 +33,7 @@ def check_shape(shape: tuple, where: str) -> None:
         raise UserError(f"{where} has the shape {shape}; it must be [N, H, W], [N, H, W, 1 or 3]")
     if not all(map(is_side, sides)):
         raise UserError(
-            f"{where} holds {sides[0]}x{sides[1]} images; both sides must be multiples of 4 "
+            f"{where}: an image is {sides[0]}x{sides[1]}, and both sides must be multiples of 4 "
             "from 12 to 1024 (MNIST's are 28x28); a folder of images takes --image-size"
         )
     if not 0 <= math.prod(shape) <= LARGEST_SET:

@@ -76,7 +76,7 @@ class Run:
         if path.exists() or self.checkpoints.steps():
             raise UserError(
                 f"{path} is damaged or missing, and no checkpoint holds a copy; "
-                "--fresh starts the run over, another --name leaves it"
+                "gan.train --fresh starts the run over, another --name leaves it"
             )
         return None
 
@@ -192,7 +192,9 @@ class Run:
                 say(line)
             return step
         if skipped:
-            raise UserError(f"run {self.name!r}: {skipped[0]}; --fresh starts the run over")
+            raise UserError(
+                f"run {self.name!r}: {skipped[0]}; gan.train --fresh starts the run over"
+            )
         return 0
 
     # -- what it wrote ---------------------------------------------------------------------

@@ -162,7 +162,7 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
             return dataset
         named = Path(os.environ.get("GAN_DATA") or "auto")
         if named != Path("auto") and named.resolve() != Path(dataset.source).resolve():
-            say(f"not GAN_DATA: it was started with {dataset.name}; --fresh starts over")
+            say(f"the run keeps {dataset.name}, not GAN_DATA's images; --fresh starts over")
         return dataset
     return load_images(source, image_size, say)
 

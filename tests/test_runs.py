@@ -114,7 +114,10 @@ def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch
     monkeypatch.setenv("GAN_DATA", str(other))
     capsys.readouterr()
     assert run_here(train.main, *command, "--steps", 4) == 0
-    assert "not GAN_DATA: it was started with the built-in digits" in capsys.readouterr().out
+    assert (
+        "the run keeps the built-in digits, not GAN_DATA's images; --fresh"
+        in capsys.readouterr().out
+    )
     assert run_here(train.main, *command, "--steps", 6, "--data", other) == 2
     assert "was started with the data the built-in digits" in capsys.readouterr().err
 
