@@ -63,9 +63,16 @@ def trained(name: str, replicas: int, synchronised: bool) -> tuple[np.ndarray, n
     return np.concatenate(log), np.array(design.sample(noise)) - before
 
 
+def in_make_test(*quick: str) -> list:
+    """All designs; those that are not `quick` are left to `make test-slow`."""
+    return [
+        name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in DESIGNS
+    ]
+
+
 @pytest.mark.usefixtures("float64", "without_xla")
 @pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", in_make_test("dense", "dcgan"))
 def test_the_number_of_replicas_changes_nothing(name, replicas):
     losses, way = trained(name, 1, synchronised=True)
     their_losses, their_way = trained(name, replicas, synchronised=True)
@@ -74,10 +81,7 @@ def test_the_number_of_replicas_changes_nothing(name, replicas):
 
 
 @pytest.mark.usefixtures("float64", "without_xla")
-@pytest.mark.parametrize(
-    "name",
-    [name if name == "dense" else pytest.param(name, marks=pytest.mark.slow) for name in DESIGNS],
-)
+@pytest.mark.parametrize("name", in_make_test("dense"))
 def test_statistics_of_each_replicas_own_slice_leave_the_scale_of_losses_and_gradients(name):
     losses, way = trained(name, 1, synchronised=False)
     their_losses, their_way = trained(name, 2, synchronised=False)
