@@ -28,6 +28,7 @@ from gan.endings import check_finite, stop_signals, what_is_left
 from gan.errors import UserError
 from gan.pictures import draw_grids, grid_noise, grids_until, publish
 from gan.progress import Report, say
+from gan.quiet import is_exact
 from gan.recipe import Recipe
 from gan.replicas import my_slice
 from gan.runs import CHECKPOINT_SECONDS, Run
@@ -193,6 +194,11 @@ def train(
             say(f"starting over; the run had {f'{had[-1]:,} steps' if had else 'no checkpoint'}")
         if first >= total:
             return Outcome(first, total, 0, 0.0, None)
+        if not is_exact():
+            say(
+                "TensorFlow was started before gan, with several inter-op threads: "
+                "a resumed run may end with other bytes. Import gan first for equal bytes"
+            )
         if first:
             say(f"going on after step {first:,}")
             if workers.is_chief and (begun_with := run.config()["versions"]) != config["versions"]:

@@ -1,12 +1,17 @@
-"""Importing this starts TensorFlow and Keras, without what they write to stderr while they do.
+"""Importing this starts TensorFlow and Keras, quietly and so that equal runs give equal bytes.
 
-That comes from C++ before TensorFlow's own log level applies, so the descriptor is turned away.
-Where the start fails, what was written is shown.
+What they write to stderr comes from C++ before TensorFlow's own log level applies, so the
+descriptor is redirected. If the start fails, it is shown.
+
+Exact: with more than one inter-op thread, TensorFlow runs operations of a step side by side, and
+the convolutional designs then give other bytes in every run. One thread costs no speed: each
+operation still uses all cores.
 """
 
 import os
 import sys
 import tempfile
+from contextlib import suppress
 
 
 def _start() -> None:
@@ -18,6 +23,8 @@ def _start() -> None:
             import keras  # noqa: F401
             import tensorflow as tf
 
+            with suppress(RuntimeError):  # it is running already: `is_exact` tells
+                tf.config.threading.set_inter_op_parallelism_threads(1)
             tf.config.list_physical_devices()  # looks for GPUs, and says so
         except Exception:
             chatter.seek(0)
@@ -26,6 +33,14 @@ def _start() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def is_exact() -> bool:
+    """Whether operations run one at a time, so that equal runs give equal bytes."""
+    import tensorflow as tf
+
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
+    return (threads or os.environ.get("TF_NUM_INTEROP_THREADS")) in (1, "1")
 
 
 _start()

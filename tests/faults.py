@@ -37,6 +37,10 @@ from gan.digits import draw_digits  # noqa: E402
 # A cheap design, checkpoints as often as can be: a kill may well fall into one being written.
 SETTINGS = ("--batch-size", "8", "--sample-interval", "100", "--checkpoint-seconds", "0.2")
 LENGTH = 2000
+# The convolutional designs: fewer steps, at a batch at which d-on-g shows a step that is not exact.
+CONVOLUTIONAL = ("d-on-g", "dcgan")
+CONVOLUTIONAL_SETTINGS = ("--batch-size", "32", "--checkpoint-seconds", "0.2")
+CONVOLUTIONAL_LENGTH = 40
 
 
 class Lost(Exception):
@@ -76,8 +80,9 @@ def written(root: Path, name: str = "run") -> dict[str, bytes]:
 class Place:
     """A folder for runs with small data, and the bytes of a run that nothing befell."""
 
-    def __init__(self, folder: Path, length: int = LENGTH) -> None:
-        self.folder, self.length = folder, length
+    def __init__(self, folder: Path, length: int = LENGTH, design: str = "dense-sgd") -> None:
+        self.folder, self.length, self.design = folder, length, design
+        self.settings = CONVOLUTIONAL_SETTINGS if design in CONVOLUTIONAL else SETTINGS
         self.data = folder / "small.npz"
         np.savez(self.data, x_train=draw_digits(200, seed=1)[0])
         np.savez(folder / "other.npz", x_train=np.zeros((50, 28, 28), np.uint8))
@@ -90,16 +95,17 @@ class Place:
         (self.folder / name).mkdir()
         return self.folder / name
 
-    def begun(self, name: str, steps: int = 300) -> tuple[Path, Path]:
-        """A root with a run of `steps` steps, and the run's folder."""
-        root = self.fresh(name)
+    def begun(self, name: str, steps: int | None = None) -> tuple[Path, Path]:
+        """A root with a run of `steps` steps, else a seventh of all, and the run's folder."""
+        root, steps = self.fresh(name), steps or 1 + self.length // 7
         code, _, err = finish(self.train(root, "--steps", steps))
         expect(code == 0, f"the first part of {name} failed: {err}")
         return root, root / "experiments" / "run"
 
-    def train(self, root: Path, *more: object, design: str = "dense-sgd", **options):
+    def train(self, root: Path, *more: object, design: str | None = None, **options):
         arguments = ("--root", root, "--name", "run", "--data", self.data, "--steps", self.length)
-        return start("train", design, *arguments, *SETTINGS, *more, **options)
+        words = (design or self.design, *arguments, *self.settings, *more)
+        return start("train", *words, **options)
 
     def goes_on(self, root: Path, said: str = "") -> None:
         """The same command must go on and end with the bytes of the undisturbed run."""
@@ -199,7 +205,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "record truncated": lambda run: truncate(newest(run) / "checkpoint.json"),
     "log in checkpoint bit-flipped": lambda run: flip(newest(run) / "metrics.csv"),
     "older checkpoint under a newer name": lambda run: shutil.copytree(
-        min((run / "checkpoints").glob("step-*")), run / "checkpoints" / "step-00000299"
+        min((run / "checkpoints").glob("step-*")), run / "checkpoints" / "step-00000285"
     ),
     "config truncated": lambda run: truncate(run / "config.json"),
     "config deleted": lambda run: (run / "config.json").unlink(),
@@ -240,7 +246,8 @@ def swapped_checkpoint(place: Place) -> None:
     """The newest checkpoint is of a run with another seed: it is not taken for this one's."""
     root, run = place.begun("swapped")
     other = place.fresh("swapped-other")
-    expect(finish(place.train(other, "--steps", 300, "--seed", 5))[0] == 0, "other run failed")
+    options = "--steps", 1 + place.length // 7, "--seed", 5
+    expect(finish(place.train(other, *options))[0] == 0, "other run failed")
     shutil.rmtree(newest(run))
     theirs = newest(other / "experiments" / "run")
     shutil.copytree(theirs, run / "checkpoints" / theirs.name)
@@ -336,6 +343,35 @@ FAULTS: dict[str, Callable[[Place], None]] = {
     "second process": second_process,
     "folder a link": linked_folder,
     "grid damaged": grid_damaged,
+}
+
+
+def stopped(place: Place) -> None:
+    """SIGTERM while it trains: it saves, and goes on to the same bytes."""
+    root = place.fresh("stopped")
+    process = place.train(root)
+    while process.poll() is None and not list(root.glob("experiments/run/checkpoints/step-*")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    code, out, _ = finish(process)
+    expect(code == 128 + signal.SIGTERM and "stopped after step" in out, f"code {code}: {out}")
+    place.goes_on(root, "going on after step")
+
+
+# What of FAULTS depends on how a design computes.
+CONVOLUTIONAL_FAULTS: dict[str, Callable[[Place], None]] = {
+    "stopped": stopped,
+    "checkpoint of another run": swapped_checkpoint,
+    **{
+        name: FAULTS[name]
+        for name in (
+            "variables truncated",
+            "variables bit-flipped",
+            "variables of another checkpoint",
+            "log in checkpoint bit-flipped",
+            "metrics bit-flipped",
+        )
+    },
 }
 
 
@@ -500,12 +536,19 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--store", action="store_true", help="keep the counts for README")
-    parser.add_argument("--only", metavar="FAULT", help="one fault, by its name, or kills")
+    parser.add_argument("--only", metavar="FAULT", help="one fault; kills; d-on-g or dcgan")
     options = parser.parse_args()
     print(f"seed {options.seed} (again: python tests/faults.py --seed {options.seed})", flush=True)
     started, lost = time.monotonic(), {}
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
+        if options.only in CONVOLUTIONAL:
+            where = place_of(options.only, Path(folder))
+            for name, fault in CONVOLUTIONAL_FAULTS.items():
+                fault(where)
+                print(name, flush=True)
+            print(kill_often(where, max(3, options.kills // 10), options.seed))
+            return 0
         if options.only == "kills":
             print(kill_often(place, options.kills, options.seed))
             return 0
@@ -517,29 +560,41 @@ def main() -> int:
         counts = {"bad inputs refused": [len(cases.keys() - lost.keys()), len(cases)]}
         show(counts)
 
+        faults = {name: (FAULTS[name], place) for name in FAULTS}
+        places = [place]
+        for design in CONVOLUTIONAL:
+            places.append(place_of(design, Path(folder)))
+            for name, fault in CONVOLUTIONAL_FAULTS.items():
+                faults[f"{design}: {name}"] = fault, places[-1]
+
         def handled(name: str) -> str | None:
+            fault, where = faults[name]
             try:
-                FAULTS[name](place)
+                fault(where)
             except Exception as error:  # whatever it is, it is lost
                 return repr(error)
 
         with ThreadPoolExecutor(2) as pool:
-            results = dict(zip(FAULTS, pool.map(handled, FAULTS), strict=True))
+            results = dict(zip(faults, pool.map(handled, faults), strict=True))
         broken = {name: why for name, why in results.items() if why}
         lost |= broken
-        counts["faults handled"] = [len(FAULTS) - len(broken), len(FAULTS)]
+        counts["faults handled"] = [len(faults) - len(broken), len(faults)]
         show(counts)
 
-        try:
-            kills, runs, identical = kill_often(place, options.kills, options.seed)
-            counts["kills survived"] = [kills, kills]
-            show(counts)
-            counts["runs then identical to an undisturbed one"] = [identical, runs]
-            show(counts)
-            if identical < runs:
-                lost["kills"] = f"{runs - identical} runs ended with other bytes"
-        except Lost as error:
-            lost["kills"] = str(error)
+        kills = runs = identical = 0
+        for where in places:
+            wanted = options.kills if where is place else max(3, options.kills // 10)
+            try:
+                these = kill_often(where, wanted, options.seed)
+                kills, runs, identical = np.add((kills, runs, identical), these).tolist()
+                if these[2] < these[1]:
+                    lost[f"{where.design}: kills"] = f"{these[1] - these[2]} runs: other bytes"
+            except Lost as error:
+                lost[f"{where.design}: kills"] = str(error)
+        counts["kills survived"] = [kills, kills]
+        show(counts)
+        counts["runs then identical to an undisturbed one"] = [identical, runs]
+        show(counts)
     for name, why in lost.items():
         print(f"LOST {name}: {why}")
     seconds = round(time.monotonic() - started)
@@ -550,6 +605,12 @@ def main() -> int:
             FIGURES / "faults.json", command, {"counts": counts, "lost": lost, "seconds": seconds}
         )
     return bool(lost)
+
+
+def place_of(design: str, folder: Path) -> Place:
+    """A place below `folder` for a convolutional design."""
+    (folder / design).mkdir()
+    return Place(folder / design, CONVOLUTIONAL_LENGTH, design)
 
 
 def show(counts: dict[str, list[int]]) -> None:
