@@ -26,7 +26,7 @@ from statistics import median
 from documents import DOCUMENTS
 from results import FIGURES, REPOSITORY, check_machine, store
 
-from gan.command import load_tensorflow, run_command
+from gan.cli.options import load_tensorflow, run_command
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.recipe import positive_float, positive_int
 
@@ -41,7 +41,7 @@ PARTS = ("training", "start_up", "sampling", "whole_run")
 
 def our_steps(name: str, images=None, **settings):
     """Our training loop on `images`, MNIST's if None; also the design."""
-    from gan.data import load_images
+    from gan.data.images import load_images
 
     if images is None:
         images = load_images(say=lambda line: None).images
@@ -51,8 +51,8 @@ def our_steps(name: str, images=None, **settings):
 
 def steps_of(design, images, strategy=None):
     """A function that trains `design` for so many seconds, and returns its steps a second."""
-    from gan.batches import Schedule
-    from gan.loop import STEPS_PER_CALL, compile_steps
+    from gan.data.batches import Schedule
+    from gan.training.loop import STEPS_PER_CALL, compile_steps
 
     schedule = Schedule(design.recipe, len(images), seed=0)
     run_steps = compile_steps(design, images, schedule, strategy)
@@ -119,7 +119,7 @@ def document_steps(name: str):
     """The document's own loop, on data as it draws it."""
     import numpy as np
 
-    from gan.data import load_images
+    from gan.data.images import load_images
 
     images = load_images(say=lambda line: None).images[:50_000].astype("float32") / 127.5 - 1
     document = DOCUMENTS[name]()
@@ -176,9 +176,9 @@ def machine_speed():
 
 def sampling_speed(name: str):
     """Images a second: the nets' forward passes alone, and as a file of 10,000 with scores."""
-    from gan import batches
+    from gan.data import batches
+    from gan.evaluation.sampling import CHUNK, draw_samples
     from gan.generate import Outputs, write
-    from gan.sampling import CHUNK, draw_samples
 
     design = build_design(name)
     noise = batches.draw_noise(design.recipe, 0, 0, batches.SAMPLE_NOISE, CHUNK)

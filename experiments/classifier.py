@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from results import labels, real_mnist, store
 
-from gan.command import load_tensorflow, run_command
+from gan.cli.options import load_tensorflow, run_command
 
 load_tensorflow()
 
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-from gan.classifier import FOLDER, build_classifier, load_classifier, look  # noqa: E402
-from gan.weights import save_weights  # noqa: E402
+from gan.evaluation.classifier import FOLDER, build_classifier, load_classifier, look  # noqa: E402
+from gan.runs.weights import save_weights  # noqa: E402
 
 EPOCHS = 14
 BATCH_SIZE = 128

@@ -10,15 +10,15 @@ import time
 
 from results import FIGURES, labels, real_mnist, store
 
-from gan.command import load_tensorflow, run_command
-from gan.digits import draw_digits
+from gan.cli.options import load_tensorflow, run_command
+from gan.data.digits import draw_digits
 
 load_tensorflow()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from gan.classifier import build_classifier, load_classifier, look  # noqa: E402
+from gan.evaluation.classifier import build_classifier, load_classifier, look  # noqa: E402
 
 EPOCHS = 4
 

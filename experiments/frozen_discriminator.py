@@ -12,15 +12,15 @@ import warnings
 
 from results import FIGURES, store
 
-from gan.command import load_tensorflow, run_command
+from gan.cli.options import load_tensorflow, run_command
 
 load_tensorflow()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
+from gan.data.digits import draw_digits  # noqa: E402
 from gan.dense import GAN  # noqa: E402
-from gan.digits import draw_digits  # noqa: E402
 
 RESULT = FIGURES / "frozen_discriminator.json"
 ITERATIONS, BATCH_SIZE = 100, 32

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
-from gan.command import load_tensorflow, run_command
+from gan.cli.options import load_tensorflow, run_command
 from gan.evaluate import draw, evaluate
-from gan.metrics import FIGURES as MEASURES
-from gan.runs import Run
-from gan.trained import load
+from gan.evaluation.metrics import FIGURES as MEASURES
+from gan.runs.run import Run
+from gan.runs.trained import load
 
 RESULT, GRIDS = FIGURES / "next_steps.json", PICTURES / "next_steps"
 LATENT_DIMS = (2, 10, 50, 100, 200)

@@ -10,17 +10,17 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from results import PICTURES, REPOSITORY
 
-from gan.command import load_tensorflow, run_command
+from gan.cli.options import load_tensorflow, run_command
 from gan.designs import DESIGNS
-from gan.trained import REFERENCE, Shipped, load
+from gan.runs.trained import REFERENCE, Shipped, load
 
 COUNT, ZOOM, LABEL = 20, 2, 110  # digits in a row, screen pixels for one, pixels for its name
 
 
 def main() -> int:
     load_tensorflow()
-    from gan.grid import draw_grid
-    from gan.sampling import draw_samples
+    from gan.evaluation.sampling import draw_samples
+    from gan.pictures.grid import draw_grid
 
     rows = []
     font = ImageFont.load_default(16)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from results import FIGURES, store
 
-from gan.command import load_tensorflow, run_command
+from gan.cli.options import load_tensorflow, run_command
 
 load_tensorflow()
 
@@ -19,7 +19,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from documents import DOCUMENTS  # noqa: E402
 
-from gan.data import load_images  # noqa: E402
+from gan.data.images import load_images  # noqa: E402
 from gan.designs import build_design  # noqa: E402
 
 STEPS = 12

@@ -13,10 +13,10 @@ import json
 
 from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
-from gan.command import load_tensorflow, run_command
+from gan.cli.options import load_tensorflow, run_command
 from gan.designs import DESIGNS
-from gan.metrics import frechet_distance, neighbourhood_metrics
-from gan.trained import REFERENCE, Shipped, load
+from gan.evaluation.metrics import frechet_distance, neighbourhood_metrics
+from gan.runs.trained import REFERENCE, Shipped, load
 
 RESULT, PLOT = FIGURES / "ranked_sampling.json", PICTURES / "ranked_sampling.png"
 KEPT = 2000
@@ -26,8 +26,8 @@ MEASURES = {"frechet_distance": "Fréchet distance", "precision": "precision", "
 
 def study(name: str, real_features, classifier) -> dict:
     """The figures of the best KEPT images for each share: measure -> list."""
-    from gan.classifier import look
-    from gan.sampling import draw_samples, keep_best
+    from gan.evaluation.classifier import look
+    from gan.evaluation.sampling import draw_samples, keep_best
 
     design, _ = load(Shipped(name, REPOSITORY))
     figures = {measure: [] for measure in MEASURES}
@@ -79,7 +79,7 @@ def main() -> int:
     options = parser.parse_args()
     mnist = real_mnist()
     load_tensorflow()
-    from gan.classifier import load_classifier, look
+    from gan.evaluation.classifier import load_classifier, look
 
     classifier = load_classifier()
     real_features, _ = look(classifier, mnist.test)

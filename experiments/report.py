@@ -22,9 +22,9 @@ import ranked_sampling
 import scale
 from results import FIGURES, REPOSITORY
 
-from gan.command import run_command
+from gan.cli.options import run_command
 from gan.designs import DESIGNS
-from gan.metrics import FIGURES as MEASURES
+from gan.evaluation.metrics import FIGURES as MEASURES
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "experiments").glob("*.md"))]
 ARROWS = {"lower": " ↓", "higher": " ↑"}  # which way is better

@@ -23,14 +23,14 @@ from pathlib import Path
 
 from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
-from gan.command import load_tensorflow, run_command
-from gan.curves import draw_curves, read_metrics
+from gan.cli.options import load_tensorflow, run_command
 from gan.designs import DESIGNS
 from gan.evaluate import draw, evaluate
+from gan.pictures.curves import draw_curves, read_metrics
 from gan.recipe import positive_int
-from gan.runs import Run
-from gan.trained import load
-from gan.weights import net_variables, save_weights
+from gan.runs.run import Run
+from gan.runs.trained import load
+from gan.runs.weights import net_variables, save_weights
 
 SEEDS = {"dense": 3, "dense-sgd": 3, "mlp": 3, "d-on-g": 1, "dcgan": 1}
 # The grids kept: those the document shows, or as many from first to last.

@@ -16,8 +16,8 @@ FIGURES = REPOSITORY / "experiments" / "reference"
 PICTURES = REPOSITORY / "images" / "reference"
 sys.path.insert(0, str(REPOSITORY))  # an experiment is run as a script, from anywhere
 
-from gan.data import Mnist, load_mnist  # noqa: E402
-from gan.errors import UserError  # noqa: E402
+from gan.data.images import Mnist, load_mnist  # noqa: E402
+from gan.support.errors import UserError  # noqa: E402
 
 
 def machine() -> str:

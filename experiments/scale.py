@@ -18,7 +18,7 @@ import sys
 from benchmark import steps_of
 from results import FIGURES, store
 
-from gan.command import load_tensorflow, run_command
+from gan.cli.options import load_tensorflow, run_command
 from gan.designs import DESIGNS, build_design
 
 RESULT = FIGURES / "scale.json"
@@ -36,8 +36,8 @@ def measure(name: str, devices: int) -> dict:
     load_tensorflow()
     import tensorflow as tf
 
-    from gan.digits import draw_digits
-    from gan.distribute import choose_strategy
+    from gan.data.digits import draw_digits
+    from gan.devices.strategy import choose_strategy
 
     strategy, _ = choose_strategy(devices)
     with strategy.scope():

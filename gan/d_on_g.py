@@ -19,7 +19,7 @@ Deviations, each on purpose:
 - The step names the variables it changes; the document sets `d.trainable`, which Keras 3 reads at
   another time than Keras 2 did.
 - UpSampling2D and the convolution after it are one layer, the same function of the same weights
-  computed with fewer multiplications: `gan.upsampling` says how.
+  computed with fewer multiplications: `gan.layers.upsampling` says how.
 - A grid shows one fixed noise, after the step it is named for; the document shows that step's own
   fakes, from before its updates. A last one, `final.png`, is drawn at the end.
 - Where D is sure, Keras 3 takes the loss from the logit, as in `gan.dense`.
@@ -32,16 +32,16 @@ Fréchet distance to MNIST, real images 0.55 (`make reproduce-d-on-g`): d-on-g 1
 
 from __future__ import annotations
 
-import gan.quiet  # noqa: F401  # isort: skip
+import gan.support.quiet  # noqa: F401  # isort: skip
 
 import keras
 import tensorflow as tf
 from keras import layers
 
-from gan.precision import precision
+from gan.layers.precision import precision
+from gan.layers.replicas import BatchNormalization, global_mean
+from gan.layers.upsampling import UpSamplingConv2D
 from gan.recipe import Recipe
-from gan.replicas import BatchNormalization, global_mean
-from gan.upsampling import UpSamplingConv2D
 
 D_ON_G = Recipe(
     epochs=30,
@@ -102,7 +102,7 @@ def generator_containing_discriminator(g: keras.Model, d: keras.Model) -> keras.
 def binary_crossentropy(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
     """Mean of -t log p - (1 - t) log(1 - p) over targets and probabilities [B, 1]; a scalar.
 
-    With several replicas it is this one's share of the mean over all (`gan.replicas`).
+    With several replicas it is this one's share of the mean over all (`gan.layers.replicas`).
     """
     return global_mean(keras.losses.binary_crossentropy(targets, probabilities))
 

@@ -28,15 +28,15 @@ Fréchet distance to MNIST, real images 0.55 (`make reproduce-dcgan`): dcgan 167
 
 from __future__ import annotations
 
-import gan.quiet  # noqa: F401  # isort: skip
+import gan.support.quiet  # noqa: F401  # isort: skip
 
 import keras
 import tensorflow as tf
 from keras import layers
 
-from gan.precision import precision
+from gan.layers.precision import precision
+from gan.layers.replicas import BatchNormalization, Dropout, global_mean
 from gan.recipe import Recipe
-from gan.replicas import BatchNormalization, Dropout, global_mean
 
 DCGAN = Recipe(
     epochs=50,
@@ -93,7 +93,7 @@ def make_discriminator_model(image_shape: tuple = (28, 28, 1), dropout: float = 
 def cross_entropy(target: float, logits: tf.Tensor) -> tf.Tensor:
     """Mean of -target log p - (1 - target) log(1 - p), p = sigmoid(logits [B, 1]); a scalar.
 
-    With several replicas it is this one's share of the mean over all (`gan.replicas`).
+    With several replicas it is this one's share of the mean over all (`gan.layers.replicas`).
     """
     targets = tf.fill(tf.shape(logits), target)
     return global_mean(keras.losses.binary_crossentropy(targets, logits, from_logits=True))

@@ -34,16 +34,17 @@ Fréchet distance to MNIST, real images 0.55 (`make reproduce-dense`): dense 84,
 
 from __future__ import annotations
 
-import gan.quiet  # noqa: F401  # isort: skip
+import gan.support.quiet  # noqa: F401  # isort: skip
 
 import keras
 import tensorflow as tf
 from keras import layers
 
-from gan import loop, pictures
-from gan.precision import precision
+from gan.layers.precision import precision
+from gan.layers.replicas import BatchNormalization, global_mean
+from gan.pictures import gallery as pictures
 from gan.recipe import Recipe, override
-from gan.replicas import BatchNormalization, global_mean
+from gan.training import loop
 
 DENSE = Recipe(
     steps=30_000,  # the document's "epochs"
@@ -69,7 +70,7 @@ DENSE_SGD = Recipe(
 def binary_crossentropy(target: float, probability: tf.Tensor) -> tf.Tensor:
     """Mean of -target log p - (1 - target) log(1 - p) over `probability` [B, 1]; a scalar.
 
-    With several replicas it is this one's share of the mean over all (`gan.replicas`).
+    With several replicas it is this one's share of the mean over all (`gan.layers.replicas`).
     """
     targets = tf.fill(tf.shape(probability), target)
     return global_mean(keras.losses.binary_crossentropy(targets, probability))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from gan.errors import UserError
 from gan.recipe import Recipe, override
+from gan.support.errors import UserError
 
 if TYPE_CHECKING:
-    from gan.loop import Design
+    from gan.training.loop import Design
 
 
 class Entry(NamedTuple):

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan import metrics
-from gan.command import (
+from gan.cli.options import (
     a_path,
     checked,
     load_tensorflow,
@@ -22,17 +21,18 @@ from gan.command import (
     run_command,
     shown_path,
 )
-from gan.data import Mnist, load_mnist
-from gan.errors import UserError
-from gan.files import replacing
-from gan.formats import read_npz
-from gan.progress import say, warn
+from gan.cli.progress import say, warn
+from gan.data.formats import read_npz
+from gan.data.images import Mnist, load_mnist
+from gan.evaluation import metrics
 from gan.recipe import positive_int
-from gan.runs import Run
-from gan.trained import Shipped, add_choice, choose_trained, load
+from gan.runs.run import Run
+from gan.runs.trained import Shipped, add_choice, choose_trained, load
+from gan.support.errors import UserError
+from gan.support.files import replacing
 
 if TYPE_CHECKING:
-    from gan.loop import Design
+    from gan.training.loop import Design
 
 COUNT = 10_000  # as many as MNIST has test images
 LEAST = 100
@@ -148,7 +148,7 @@ def draw(
     trained: Run | Shipped, design: Design, steps: int, seed: int = 0, count: int = COUNT
 ) -> tuple[dict, np.ndarray]:
     """`count` images of a trained `design`, uint8 [count, 28, 28, 1], and what they are from."""
-    from gan.sampling import collect, draw_samples
+    from gan.evaluation.sampling import collect, draw_samples
 
     config = trained.config()
     length = f"{steps:,} steps on {config['data']['name']}"
@@ -164,8 +164,8 @@ def publish_again(run: Run, design: Design, steps: int) -> None:
 
     Where the run is being trained that does it, with its next checkpoint.
     """
-    from gan.batches import Schedule
-    from gan.pictures import publish
+    from gan.data.batches import Schedule
+    from gan.pictures.gallery import publish
 
     config = run.config()
     schedule = Schedule(design.recipe, config["data"]["images"][0], config["seed"])
@@ -180,7 +180,7 @@ def evaluate(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = prin
     The floor is the same figure of as many real training images, chosen at random. Distances to
     training images are relative to those of MNIST's test images: their floor is 1.
     """
-    from gan.classifier import load_classifier, look
+    from gan.evaluation.classifier import load_classifier, look
 
     say("looking at them and at real images")
     classifier = load_classifier()

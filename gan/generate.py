@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gan.command import (
+from gan.cli.options import (
     a_path,
     checked,
     load_tensorflow,
@@ -20,15 +20,15 @@ from gan.command import (
     run_command,
     shown_path,
 )
-from gan.errors import UserError
-from gan.files import replacing
-from gan.progress import SECONDS_BETWEEN_PLAIN_LINES, say
+from gan.cli.progress import SECONDS_BETWEEN_PLAIN_LINES, say
 from gan.recipe import positive_int, rows_and_columns
-from gan.runs import Run
-from gan.trained import Shipped, add_choice, choose_trained, load
+from gan.runs.run import Run
+from gan.runs.trained import Shipped, add_choice, choose_trained, load
+from gan.support.errors import UserError
+from gan.support.files import replacing
 
 if TYPE_CHECKING:
-    from gan.sampling import Samples
+    from gan.evaluation.sampling import Samples
 
 LARGEST_PICTURE = 40_000  # images in one PNG: 200 x 200
 LARGEST_AREA = 5e8  # bytes of one picture's pixels
@@ -101,8 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
         make_folder(folder)
 
     load_tensorflow()
-    from gan.batches import Schedule
-    from gan.sampling import draw_samples, draw_walk, keep_best
+    from gan.data.batches import Schedule
+    from gan.evaluation.sampling import draw_samples, draw_walk, keep_best
 
     design, steps = load(trained)
     total = Schedule(design.recipe, trained.config()["data"]["images"][0], 0).total_steps
@@ -201,8 +201,8 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
     """Write `count` samples of `shape`, a chunk at a time, as what is asked for, and say where."""
     import numpy as np
 
-    from gan.grid import film_zoom, save_film, save_grid
-    from gan.sampling import summary
+    from gan.evaluation.sampling import summary
+    from gan.pictures.grid import film_zoom, save_film, save_grid
 
     picture, film, archive, separate, columns, zoom = outputs
     images, scores, digits = [], [], len(str(count - 1))

@@ -30,15 +30,15 @@ Fréchet distance to MNIST, real images 0.55 (`make reproduce-mlp`): mlp 135.
 
 from __future__ import annotations
 
-import gan.quiet  # noqa: F401  # isort: skip
+import gan.support.quiet  # noqa: F401  # isort: skip
 
 import keras
 import tensorflow as tf
 from keras import layers
 
-from gan.precision import precision
+from gan.layers.precision import precision
+from gan.layers.replicas import BatchNormalization, global_mean, sum_over_replicas
 from gan.recipe import Recipe
-from gan.replicas import BatchNormalization, global_mean, sum_over_replicas
 
 MLP = Recipe(
     epochs=50,
@@ -131,7 +131,7 @@ def make_discriminator(image_shape: tuple) -> keras.Model:
 def binary_crossentropy(target: float, probability: tf.Tensor) -> tf.Tensor:
     """Mean of -target log p - (1 - target) log(1 - p) over `probability` [B, 1]; a scalar.
 
-    With several replicas it is this one's share of the mean over all (`gan.replicas`).
+    With several replicas it is this one's share of the mean over all (`gan.layers.replicas`).
     """
     targets = tf.fill(tf.shape(probability), target)
     return global_mean(keras.losses.binary_crossentropy(targets, probability))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from gan.errors import UserError
+from gan.support.errors import UserError
 
 
 def _number(value: object, kind: type, is_valid: Callable, wanted: str) -> int | float:

@@ -9,8 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.cluster import CONNECT_SECONDS, read_cluster
-from gan.command import (
+from gan.cli.options import (
     checked,
     command_line,
     load_tensorflow,
@@ -19,15 +18,16 @@ from gan.command import (
     run_command,
     shown_path,
 )
-from gan.data import Dataset, load_images
+from gan.cli.progress import duration, say, warn
+from gan.data.images import Dataset, load_images
 from gan.designs import DESIGNS, build_design
-from gan.errors import UserError
-from gan.progress import duration, say, warn
+from gan.devices.cluster import CONNECT_SECONDS, read_cluster
 from gan.recipe import LENGTH, Recipe, device_number, positive_float, side_lengths, yes_or_no
-from gan.runs import CHECKPOINT_SECONDS, REPOSITORY, Run
+from gan.runs.run import CHECKPOINT_SECONDS, REPOSITORY, Run
+from gan.support.errors import UserError
 
 if TYPE_CHECKING:
-    from gan.loop import Outcome
+    from gan.training.loop import Outcome
 
 LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
 
@@ -108,8 +108,8 @@ def main(arguments: list[str] | None = None) -> int:
     import keras
     import tensorflow as tf
 
-    from gan import loop
-    from gan.distribute import choose_strategy, worker_losses
+    from gan.devices.strategy import choose_strategy, worker_losses
+    from gan.training import loop
 
     keras.utils.set_random_seed(options.seed)  # the weights' first values
     overrides = {field.name: getattr(options, field.name) for field in fields(Recipe)}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from faults import REPOSITORY, finish, start  # noqa: F401
 
-from gan import download
-from gan.command import load_tensorflow, run_command
+from gan.cli.options import load_tensorflow, run_command
+from gan.data import download
+from gan.data.digits import draw_digits
 from gan.designs import build_design
-from gan.digits import draw_digits
 
 REAL_MNIST = os.environ.get("GAN_DATA")
 

@@ -32,7 +32,7 @@ import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 from results import FIGURES, store  # noqa: E402
 
-from gan.digits import draw_digits  # noqa: E402
+from gan.data.digits import draw_digits  # noqa: E402
 
 # A cheap design, checkpoints as often as can be: a kill may well fall into one being written.
 SETTINGS = ("--batch-size", "8", "--sample-interval", "100", "--checkpoint-seconds", "0.2")

@@ -93,8 +93,8 @@ def test_the_discriminator_learns(name):
 
 
 def test_the_documents_class(tmp_path, small_data):
-    from gan.data import load_images
-    from gan.runs import Run
+    from gan.data.images import load_images
+    from gan.runs.run import Run
 
     gan = GAN()
     assert gan.recipe == DENSE

@@ -15,9 +15,9 @@ from test_train import contents
 
 from gan import generate, train
 from gan.designs import DESIGNS, build_design
-from gan.errors import UserError
-from gan.loop import all_variables
-from gan.runs import Run
+from gan.runs.run import Run
+from gan.support.errors import UserError
+from gan.training.loop import all_variables
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from conftest import REAL_MNIST, finish, needs_mnist, run_here, start
 
-from gan import evaluate, generate, metrics, train
+from gan import evaluate, generate, train
+from gan.data.digits import draw_digits
 from gan.designs import DESIGNS
-from gan.digits import draw_digits
-from gan.trained import REFERENCE
+from gan.evaluation import metrics
+from gan.runs.trained import REFERENCE
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 COUNT = 200

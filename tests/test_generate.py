@@ -10,13 +10,15 @@ import pytest
 from conftest import finish, run_here, start
 from PIL import Image
 
-from gan import batches, generate, sampling, train
+from gan import generate, train
+from gan.data import batches
 from gan.designs import build_design, find_recipe
-from gan.errors import UserError
-from gan.grid import film_zoom, to_pixels
-from gan.loop import all_variables
+from gan.evaluation import sampling
+from gan.pictures.grid import film_zoom, to_pixels
 from gan.recipe import override
-from gan.runs import Run
+from gan.runs.run import Run
+from gan.support.errors import UserError
+from gan.training.loop import all_variables
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 

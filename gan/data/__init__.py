@@ -1,0 +1,1 @@
+"""Where images come from, and which of them, with which noise, a step takes."""

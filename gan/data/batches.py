@@ -1,0 +1,111 @@
+"""Which images and which noise a step uses: functions of (seed, step) and of nothing else.
+
+No iterator and no generator state exists that a resumed run would have to restore: step t draws
+the same images and the same noise whenever, and on however many devices, it is run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import tensorflow as tf
+
+from gan.recipe import Recipe
+from gan.support.errors import UserError
+
+# Each use of randomness draws from a stream of its own, so that no two share numbers.
+IMAGES, D_NOISE, G_NOISE, GRID_NOISE, SAMPLE_NOISE = range(5)
+STREAMS = 8  # room for more without changing the numbers of these
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """In which order, and in batches of which size, the steps take `count` images.
+
+    An epoch is one pass through the images, or, where they are drawn with replacement, as many
+    steps as a pass would take. Raises UserError when there are too few images for one batch.
+    """
+
+    recipe: Recipe
+    count: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.recipe.last_batch == "dropped" and self.count < self.recipe.batch_size:
+            raise UserError(
+                f"the data holds {self.count} images, too few for one batch of "
+                f"{self.recipe.batch_size}; choose a smaller --batch-size"
+            )
+
+    def check_slices(self, replicas: int) -> None:
+        """Raise UserError where a batch, or an epoch's last one, is too small to be cut for all."""
+        smallest = min(self.size(0), self.size(self.steps_per_epoch - 1))
+        if smallest < replicas:
+            raise UserError(
+                f"{replicas} devices cannot share a batch of {smallest} image(s); "
+                "choose another --batch-size, or fewer devices"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        batches = self.count / self.recipe.batch_size
+        return ceil(batches) if self.recipe.last_batch == "kept" else max(1, int(batches))
+
+    @property
+    def total_steps(self) -> int:
+        """Length of the whole training in steps."""
+        if self.recipe.steps is not None:
+            return self.recipe.steps
+        return self.recipe.epochs * self.steps_per_epoch
+
+    def size(self, step: int) -> int:
+        """Real images in `step`: a batch, or what is left for the last of an epoch."""
+        if self.recipe.order == "random":
+            return self.recipe.batch_size
+        first = step % self.steps_per_epoch * self.recipe.batch_size
+        return min(self.recipe.batch_size, self.count - first)
+
+    def run_end(self, step: int) -> int:
+        """The first step after `step` that takes another order of images, or another size."""
+        end = (step // self.steps_per_epoch + 1) * self.steps_per_epoch
+        return end - 1 if step < end - 1 and self.size(step) != self.size(end - 1) else end
+
+    def order(self, step: int) -> np.ndarray:
+        """Order of the images in the epoch of `step`, int32 [count]."""
+        if self.recipe.order == "shuffled":
+            epoch = step // self.steps_per_epoch
+            shuffle = np.random.default_rng([self.seed, epoch, IMAGES])
+            return shuffle.permutation(self.count).astype(np.int32)
+        return np.arange(self.count, dtype=np.int32)
+
+    def indices(self, step: tf.Tensor | int, order: tf.Tensor, size: int) -> tf.Tensor:
+        """Indices, int32 [size], of the images of `step`; `order` and `size` are those above."""
+        if self.recipe.order == "random":
+            key = stream_seed(self.seed, step, IMAGES)
+            return tf.random.stateless_uniform([size], key, 0, self.count, tf.int32, alg="philox")
+        first = step % self.steps_per_epoch * self.recipe.batch_size
+        return tf.gather(order, first + tf.range(size))  # tf.slice: XLA compiles each one anew
+
+
+def stream_seed(seed: int, step: tf.Tensor | int, stream: int) -> tf.Tensor:
+    """The seed, int64 [2], of one stream at one step: a different pair for each."""
+    return tf.stack([tf.cast(seed, tf.int64), tf.cast(step, tf.int64) * STREAMS + stream])
+
+
+def draw_noise(
+    recipe: Recipe, seed: int, step: tf.Tensor | int, stream: int, count: int
+) -> tf.Tensor:
+    """Noise for `count` images, float32 [count, latent_dim]: N(0, 1), or U(-1, 1) if so wished."""
+    # From the bits, as stateless_uniform makes other floats of them under XLA than without. Philox
+    # by name, as the default algorithm depends on the device. (k + 1/2) / 2**23 is exact.
+    shape, key = (count, recipe.latent_dim), stream_seed(seed, step, stream)
+    bits = tf.random.stateless_uniform(shape, key, None, None, tf.uint32, alg="philox")
+    uniform = (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
+    return 2.0 * uniform - 1.0 if recipe.noise == "uniform" else tf.math.ndtri(uniform)
+
+
+def scale_pixels(images: tf.Tensor) -> tf.Tensor:
+    """uint8 pixels in 0..255 to float32 in [-1, 1], the range of tanh."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0

@@ -1,0 +1,1 @@
+"""The devices and workers that train together."""

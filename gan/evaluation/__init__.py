@@ -1,0 +1,1 @@
+"""New images from trained nets, and how good they are."""

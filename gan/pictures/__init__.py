@@ -1,0 +1,1 @@
+"""What a run shows of itself: grids, curves, its page."""

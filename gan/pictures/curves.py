@@ -1,0 +1,86 @@
+"""The losses of a run as a picture, drawn from its metrics.csv."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gan.support.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+POINTS = 400  # of a curve; each is the mean of the steps around it
+LN2 = math.log(2)
+Columns = dict[str, np.ndarray]
+
+
+def read_metrics(path: Path) -> Columns:
+    """The columns of a metrics.csv: `step`, and a float64 [steps] of each metric.
+
+    Raises OSError, also where it is no such table.
+    """
+    try:
+        with path.open() as file:
+            names = file.readline().strip().split(",")
+            rows = np.array([line.split(",") for line in file], np.float64)
+        return dict(zip(names, rows.reshape(-1, len(names)).T, strict=True))
+    except ValueError:
+        raise OSError(None, "it is not as it was written", str(path)) from None
+
+
+def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, 5th and 95th percentile of POINTS stretches of `values` [steps], or of fewer."""
+    stretches = np.array_split(values, min(POINTS, len(values)))
+    return tuple(
+        np.array([function(stretch) for stretch in stretches])
+        for function in (np.mean, lambda s: np.percentile(s, 5), lambda s: np.percentile(s, 95))
+    )
+
+
+def draw_curves(columns: Columns, picture: Path, d_loss_terms: int) -> None:
+    """Draw a log's `columns` as `picture`, a PNG: losses, accuracy, what they tell of theory.
+
+    `d_loss_terms` is 2 where d_loss is the sum of its halves and not their mean. D cannot tell
+    real from fake where that mean is ln 2; ln 2 less the mean estimates the Jensen-Shannon
+    divergence (document 001): too low where D is not the best there is, too high where it knows
+    its training images by heart. Raises OSError.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure  # not pyplot, which would keep every figure
+
+    if not len(columns["step"]):
+        return
+    d_loss = columns["d_loss"] / d_loss_terms
+    steps = thin(columns["step"])[0]
+    figure = Figure(figsize=(8, 6), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    losses, theory = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+
+    def draw(axis: Axes, values: np.ndarray, label: str, color: str) -> None:
+        mean, low, high = thin(values)
+        axis.plot(steps, mean, color, label=label, linewidth=1.2)
+        axis.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)
+
+    d_name = "d_loss" if d_loss_terms == 1 else f"d_loss / {d_loss_terms}"
+    draw(losses, d_loss, d_name, "C0")
+    draw(losses, columns["g_loss"], "g_loss", "C1")
+    losses.axhline(LN2, color="0.5", linestyle=":", label="ln 2")
+    losses.set_ylabel("cross-entropy, nats")
+    draw(theory, LN2 - d_loss, f"ln 2 - {d_name}, estimate of the JS divergence", "C2")
+    theory.axhline(0, color="0.5", linestyle=":")
+    if "d_accuracy" in columns:
+        draw(theory, columns["d_accuracy"], "d_accuracy", "C3")
+    theory.set(xlabel="step (lines: means of stretches; bands: 5 to 95 % of the steps in them)")
+    theory.set_ylim(-0.15, 1.02)
+    for axis in (losses, theory):
+        axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
+        axis.grid(alpha=0.3)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with replacing(picture) as temporary:
+        temporary.write_bytes(buffer.getvalue())

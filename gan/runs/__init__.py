@@ -1,0 +1,1 @@
+"""What a training leaves: a run's folder, its checkpoints, trained and shipped weights."""

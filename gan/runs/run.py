@@ -1,0 +1,254 @@
+"""A run's folders: what it was started with, how far it came, what it wrote.
+
+experiments/<run>/lock             held by the process that trains the run
+experiments/<run>/config.json      design, recipe, seed, data, versions
+experiments/<run>/metrics.csv      one row a step, in order, each once
+experiments/<run>/checkpoints/     the newest 3, and those the document keeps
+experiments/<run>/evaluation.json  what gan.evaluate found of it
+experiments/<run>/tensorboard/     what --tensorboard logs
+images/<run>/                      the grids, curves.png, index.html; at the end training.gif
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from gan.runs.checkpoints import Checkpoints, identity
+from gan.support.errors import UserError
+from gan.support.files import remove, replacing, sweep
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CHECKPOINT_SECONDS = 60.0  # what a crash costs at the most
+RESERVED = {"reference"}  # what the project ships lies in folders of that name
+
+
+class Run:
+    """The folders of run `name` under `root`; nothing is made before `locked`.
+
+    Raises UserError for a name that is no plain folder name.
+    """
+
+    def __init__(self, name: str, root: Path | str = REPOSITORY) -> None:
+        if not is_name(name):
+            raise UserError(f"no run can be called {name!r}; use letters, digits, '.', '_' and '-'")
+        self.name = name
+        self.root = Path(root)
+        self.folder = self.root / "experiments" / name
+        self.images = self.root / "images" / name
+        self.checkpoints = Checkpoints(self.folder / "checkpoints")
+        self.metrics = self.folder / "metrics.csv"
+        self.results = self.folder / "evaluation.json"
+        self.title = f"run {name!r}"
+
+    # -- what it was started with ----------------------------------------------------------
+
+    def config(self) -> dict | None:
+        """The run's config, or None when there is no such run.
+
+        Where config.json is damaged or missing, it is what the newest checkpoint has of it.
+        Raises UserError if that is not to be had either.
+        """
+        path = self.folder / "config.json"
+        try:
+            if is_config(config := json.loads(path.read_text())):
+                return config
+        except NotADirectoryError:
+            self.check_folders()
+            raise UserError(f"{self.root} is no folder that runs can lie in") from None
+        except PermissionError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}") from None
+        except (OSError, ValueError):
+            pass
+        for step in reversed(self.checkpoints.steps()):
+            if (record := self.checkpoints.record(step)) and is_config(record["config"]):
+                return record["config"]
+        if path.exists() or self.checkpoints.steps():
+            raise UserError(
+                f"{path} is damaged or missing, and no checkpoint holds a copy; "
+                "gan.train --fresh starts the run over, another --name leaves it"
+            )
+        return None
+
+    def check_data(self, source: str) -> None:
+        """Raise UserError when the data's `source` lies where the run writes, and may delete."""
+        for folder in (self.folder, self.images):
+            if Path(source).is_relative_to(folder.resolve()):
+                raise UserError(
+                    f"the data lies in {folder}, which is the run's own; choose another --name"
+                )
+
+    def check(self, config: dict) -> None:
+        """Raise UserError when the run was started with another config than this.
+
+        Its length may change. Changes nothing.
+        """
+        if (old := self.config()) is None:
+            return
+        was, now = identity(old), identity(config)
+        for name in [*now, *was]:
+            if name != "data" and was.get(name) != now.get(name):
+                self._refuse(f"{name} {was.get(name)}", now.get(name))
+        if old["data"]["digest"] != config["data"]["digest"]:
+            was, now = (
+                f"{each['data']['name']} (digest {each['data']['digest'][:8]})"
+                for each in (old, config)
+            )
+            self._refuse(f"the data {was}", now)
+
+    def _refuse(self, was: str, now: object) -> None:
+        raise UserError(
+            f"run {self.name!r} was started with {was}, not {now}; "
+            "go on with that, or use --fresh to start over, or another --name"
+        )
+
+    def check_folders(self) -> None:
+        """Raise UserError when what lies where the run is to write is not a folder of its own."""
+        for folder in (self.folder, self.images):
+            if folder.is_symlink():
+                raise UserError(f"{folder} is a link; a run is only written to its own folders")
+            if folder.is_file():
+                raise UserError(f"{folder} is a file; choose another --name")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training the run. Raises UserError when one does already.
+
+        The lock dies with the process that holds it, however that ends.
+        """
+        self.check_folders()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("a+")
+        except OSError as error:
+            raise UserError(
+                f"{error.filename} cannot be written: {error.strerror}; choose another --root"
+            ) from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise UserError(
+                    f"run {self.name!r} is being trained by process {lock.read().strip()}; "
+                    "wait for it, stop it, or choose another --name"
+                ) from None
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            yield
+
+    def begin(self, config: dict, step: int, metrics: Sequence[str], fresh: bool) -> None:
+        """Make the run's folders and files ready to go on after `step` steps.
+
+        `metrics` are the columns of its log. `fresh` clears what an earlier run left.
+        """
+        if fresh:
+            if self.metrics.exists():  # else the pictures are not of a run
+                remove(self.images)
+            board = self.folder / "tensorboard"
+            for path in (self.checkpoints.folder, self.metrics, self.results, board):
+                remove(path)
+        self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
+        self.images.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, self.checkpoints.folder, self.images):
+            sweep(folder)
+        with replacing(self.folder / "config.json") as temporary:
+            temporary.write_text(json.dumps(config, indent=2) + "\n")
+        with replacing(self.metrics) as temporary:
+            if step:  # its log, and nothing of the steps after it: those will be run again
+                shutil.copyfile(self.checkpoints.path(step) / "metrics.csv", temporary)
+            else:
+                temporary.write_text(",".join(["step", *metrics]) + "\n")
+
+    # -- how far it came -------------------------------------------------------------------
+
+    def resume(
+        self, variables: Sequence, config: dict | None = None, say: Callable[[str], None] = print
+    ) -> int:
+        """Set `variables` to the newest checkpoint that is sound; return its steps, or 0.
+
+        What is skipped is said. Raises UserError when there are checkpoints, but none is sound.
+        """
+        config = config or self.config()
+        skipped = []
+        for step in reversed(self.checkpoints.steps()):
+            try:
+                self.checkpoints.restore(step, variables, config)
+            except UserError as error:
+                skipped.append(f"the checkpoint of step {step:,} cannot be used: {error}")
+                continue
+            for line in skipped:
+                say(line)
+            return step
+        if skipped:
+            raise UserError(
+                f"run {self.name!r}: {skipped[0]}; gan.train --fresh starts the run over"
+            )
+        return 0
+
+    # -- what it wrote ---------------------------------------------------------------------
+
+    def log(self, first_step: int, values: np.ndarray) -> None:
+        """Append a row to metrics.csv for each row of `values`, float32 [steps, metrics]."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        # str of a float32 is the shortest text that reads back as the same number.
+        writer.writerows([step, *map(str, row)] for step, row in enumerate(values, first_step))
+        try:
+            with self.metrics.open("a") as file:
+                file.write(text.getvalue())
+        except OSError as error:
+            error.filename = str(self.metrics)
+            raise
+
+    def grid(self, name: str) -> Path:
+        """Path of grid `name`."""
+        return self.images / f"{name}.png"
+
+
+def is_name(name: str) -> bool:
+    """Whether a run may be called so: as a folder, and not as one of the project's own."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)) and name not in RESERVED
+
+
+def is_config(config: object) -> bool:
+    """Whether `config` has everything that the commands read from one."""
+    match config:
+        case {
+            "design": str(),
+            "recipe": dict(),
+            "seed": int(),
+            "data": {
+                "source": str(),
+                "name": str(),
+                "digest": str(),
+                "images": [int(), int(), int(), int()],
+                "resized_to": None | [int(), int()],
+            },
+            "versions": dict(),
+        }:
+            return True
+    return False
+
+
+def find_runs(root: Path | str) -> list[Run]:
+    """The runs under `root` that have a checkpoint, the last trained one last."""
+    folders = (Path(root) / "experiments").glob("*/checkpoints")
+    runs = [Run(folder.parent.name, root) for folder in folders if is_name(folder.parent.name)]
+    runs = [run for run in runs if run.checkpoints.steps()]
+
+    def last_trained(run: Run) -> float:
+        return run.checkpoints.path(run.checkpoints.steps()[-1]).stat().st_mtime
+
+    return sorted(runs, key=last_trained)

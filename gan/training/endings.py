@@ -1,0 +1,59 @@
+"""What ends a training early: signals, a failing disk, losses that are no numbers any more."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from gan.support.errors import RunError
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], int | None]]:
+    """Yield a function that tells which of SIGINT and SIGTERM came; a second one ends at once."""
+    came = []
+
+    def remember(number: int, frame: object) -> None:
+        came.append(number)
+        signal.signal(number, before[number])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if threading.current_thread() is not threading.main_thread():
+        before = {}  # only the main thread may handle signals
+    for number in before:
+        signal.signal(number, remember)
+    try:
+        yield lambda: came[0] if came else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_finite(first: int, values: np.ndarray, metrics: Sequence[str]) -> None:
+    """Raise FloatingPointError, naming the step, when a metric is no number any more."""
+    for row, column in np.argwhere(~np.isfinite(values)):
+        value = values[row, column]
+        raise FloatingPointError(f"{metrics[column]} of step {first + row:,} is {value}")
+
+
+@contextmanager
+def what_is_left(done: int, saved: int) -> Iterator[None]:
+    """Turn the faults that end a run into a RunError that says what is left of it."""
+    left = f"the checkpoint of step {saved:,} is whole" if saved else "it had no checkpoint yet"
+    try:
+        yield
+    except FloatingPointError as error:
+        raise RunError(
+            f"the training diverged: {error}; {left}; "
+            "--fresh with a smaller --learning-rate or another --seed may do better"
+        ) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise RunError(
+            f"stopped at step {done:,}: {where}{error.strerror or error}; {left}; "
+            "when that is mended, the same command (without --fresh) goes on"
+        ) from None

@@ -1,0 +1,331 @@
+"""Every source of images, and every way it can fail."""
+
+import functools
+import gzip
+import hashlib
+import http.server
+import struct
+import threading
+import time
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import REAL_MNIST, needs_mnist
+from PIL import EpsImagePlugin, Image
+from PIL.PngImagePlugin import PngInfo
+
+from gan.data import download
+from gan.data import images as data
+from gan.data.download import Unreachable
+from gan.data.images import load_images
+from gan.support.errors import UserError
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+quiet = functools.partial(load_images, say=lambda line: None)
+
+
+def write_npz(path, **arrays):
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def idx_bytes(images, magic=0x803):
+    return struct.pack(">4I", magic, *images.shape) + images.tobytes()
+
+
+def test_an_npz_as_keras_lays_it_out(tmp_path):
+    path = write_npz(tmp_path / "own.npz", x_train=IMAGES, y_train=np.zeros(5, np.uint8))
+    dataset = quiet(path)
+    np.testing.assert_array_equal(dataset.images, IMAGES[..., np.newaxis])
+    assert dataset.images.dtype == np.uint8
+    assert (dataset.name, dataset.source, dataset.warning) == ("own.npz", path, None)
+    assert dataset.digest != quiet(write_npz(tmp_path / "b.npz", x_train=IMAGES[:4])).digest
+
+
+def test_a_compressed_npz(tmp_path):
+    np.savez_compressed(tmp_path / "small.npz", x_train=IMAGES)
+    np.testing.assert_array_equal(quiet(str(tmp_path / "small.npz")).images[..., 0], IMAGES)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_folder_of_idx_files(tmp_path, packed):
+    content = idx_bytes(IMAGES)
+    name = "train-images-idx3-ubyte"
+    if packed:
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
+    else:
+        (tmp_path / name).write_bytes(content)
+    np.testing.assert_array_equal(quiet(str(tmp_path)).images[..., 0], IMAGES)
+
+
+def test_a_folder_of_images_in_order_of_name(tmp_path):
+    for index in (3, 1, 2):
+        Image.fromarray(IMAGES[index]).save(tmp_path / f"{index}.png")
+    (tmp_path / "notes.txt").write_text("not an image")
+    np.testing.assert_array_equal(quiet(str(tmp_path)).images[..., 0], IMAGES[1:4])
+
+
+def test_a_folder_of_colour_images_resized(tmp_path):
+    colours = np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    Image.fromarray(np.full((20, 20), 77, np.uint8)).save(tmp_path / "b.png")  # grey
+    dataset = quiet(str(tmp_path), (32, 48))
+    assert dataset.images.shape == (2, 32, 48, 3)
+    assert (dataset.images[1] == 77).all()
+    assert abs(dataset.images[0].mean() - colours.mean()) < 3
+    assert dataset.resized_to == (32, 48)
+    with pytest.raises(UserError, match="--image-size goes with"):
+        quiet("synthetic", (32, 32))
+
+
+def test_an_npz_of_colour_images(tmp_path):
+    colours = np.random.default_rng(1).integers(0, 256, (3, 32, 48, 3), np.uint8)
+    dataset = quiet(write_npz(tmp_path / "colours.npz", x_train=colours))
+    np.testing.assert_array_equal(dataset.images, colours)
+
+
+BROKEN = {
+    "odd sides": ({"x_train": np.zeros((5, 28, 30), np.uint8)}, "28x30, and both sides must be"),
+    "too small": ({"x_train": np.zeros((5, 8, 28), np.uint8)}, "multiples of 4 from 12"),
+    "two channels": ({"x_train": np.zeros((5, 28, 28, 2), np.uint8)}, "1 or 3"),
+    "not images": ({"x_train": np.zeros(5, np.uint8)}, "has the shape"),
+    "empty": ({"x_train": np.zeros((0, 28, 28), np.uint8)}, "holds no images"),
+    "not uint8": ({"x_train": np.zeros((5, 28, 28))}, "float64; it must be uint8"),
+    "no x_train": ({"images": IMAGES}, "no array 'x_train'"),
+    "pickled": ({"x_train": np.array([{"a": 1}], object)}, "is object; it must be uint8"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_an_npz_that_will_not_do(tmp_path, case):
+    arrays, message = BROKEN[case]
+    with pytest.raises(UserError, match=message):
+        quiet(write_npz(tmp_path / "broken.npz", **arrays))
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (tmp_path.joinpath("exploded").touch, ())
+
+    path = write_npz(tmp_path / "bomb.npz", x_train=np.array([Bomb()], object))
+    with pytest.raises(UserError):
+        quiet(path)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_damaged_files(tmp_path):
+    whole = tmp_path / "whole.npz"
+    write_npz(whole, x_train=IMAGES)
+    damaged = tmp_path / "damaged.npz"
+    for content in (b"", b"no zip at all", whole.read_bytes()[:2000], idx_bytes(IMAGES)):
+        damaged.write_bytes(content)
+        with pytest.raises(UserError, match="damaged"):
+            quiet(str(damaged))
+    idx = tmp_path / "train-images-idx3-ubyte"
+    for content, message in (
+        (idx_bytes(IMAGES)[:-1], "damaged"),
+        (idx_bytes(IMAGES) + b"!", "damaged"),
+        (idx_bytes(IMAGES, magic=0x801), "no IDX file"),
+        (b"short", "no IDX file|damaged"),
+    ):
+        idx.write_bytes(content)
+        with pytest.raises(UserError, match=message):
+            quiet(str(tmp_path))
+
+
+def test_folders_that_will_not_do(tmp_path):
+    with pytest.raises(UserError, match=r"neither train-images-idx3-ubyte nor image files"):
+        quiet(str(tmp_path))
+    (tmp_path / "a.png").write_bytes(b"not a png")
+    with pytest.raises(UserError, match="no image"):
+        quiet(str(tmp_path))
+    Image.fromarray(np.zeros((28, 29), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png: an image is 28x29, and"):
+        quiet(str(tmp_path))
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.zeros((32, 28), np.uint8)).save(tmp_path / "b.png")
+    with pytest.raises(UserError, match=r"b\.png is 32x28 and the first image 28x28; --image-size"):
+        quiet(str(tmp_path))
+    Image.fromarray(np.zeros((5000, 4000), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match="too large"):
+        quiet(str(tmp_path))
+
+
+def test_no_program_is_started_to_read_an_image(tmp_path, monkeypatch):
+    """As Pillow does for PostScript, whatever the file is called."""
+
+    def ghostscript(*arguments):
+        raise AssertionError("Ghostscript was started")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ghostscript)
+    Image.fromarray(np.zeros((28, 28, 3), np.uint8)).save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png is no image"):
+        quiet(str(tmp_path))
+
+
+def test_a_png_with_more_text_than_pillow_reads(tmp_path):
+    text = PngInfo()
+    text.add_text("comment", "a" * 2**21, zip=True)
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "a.png", pnginfo=text)
+    with pytest.raises(UserError, match=r"a\.png is no image, or a damaged one"):
+        quiet(str(tmp_path))
+
+
+def test_a_header_of_npy_is_not_read_whatever_its_length(tmp_path):
+    with zipfile.ZipFile(tmp_path / "long.npz", "w") as archive:
+        archive.writestr("x_train.npy", b"\x93NUMPY\x02\x00" + b"\xff" * 4 + b" " * 1000)
+    with pytest.raises(UserError, match=r"not in version 1\.0"):
+        quiet(str(tmp_path / "long.npz"))
+
+
+@pytest.mark.parametrize("name", ["nowhere/mnist.npz", "n" * 5000])
+def test_a_file_that_gan_data_names_must_be_there(monkeypatch, name):
+    monkeypatch.setenv("GAN_DATA", name)
+    with pytest.raises(UserError, match=f"GAN_DATA names '{name[:13]}"):
+        load_images()
+
+
+@pytest.mark.parametrize("source", ["auto", "synthetic"])
+def test_only_a_folder_is_resized(source):
+    with pytest.raises(UserError, match="goes with --data FOLDER"):
+        load_images(source, (64, 48))
+
+
+def test_no_such_source(tmp_path):
+    with pytest.raises(UserError, match="no data 'mnits'"):
+        quiet("mnits")
+    with pytest.raises(UserError, match="cannot be read: File name too long"):
+        quiet("n" * 5000)
+
+
+def test_idx_files_are_not_resized(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(IMAGES))
+    with pytest.raises(UserError, match="holds IDX files"):
+        load_images(str(tmp_path), (64, 48))
+
+
+def test_gan_data_names_the_file_that_auto_means(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_DATA", write_npz(tmp_path / "named.npz", x_train=IMAGES))
+    assert quiet().name == "named.npz"
+    monkeypatch.setenv("GAN_DATA", str(tmp_path / "missing.npz"))
+    with pytest.raises(UserError, match=r"missing\.npz"):
+        quiet()
+
+
+def test_without_a_network_auto_draws_digits_and_warns(monkeypatch):
+    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
+    dataset = quiet()
+    assert dataset.source == "synthetic"
+    assert "NOT MNIST" in dataset.warning
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        quiet("mnist")
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        quiet("fashion")
+
+
+def test_drawn_digits_are_cached_and_a_damaged_cache_is_drawn_again(monkeypatch):
+    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
+    first = quiet("synthetic")
+    cached = data.cache_folder() / data.SYNTHETIC_CACHE
+    monkeypatch.setattr(data, "draw_digits", lambda *_: pytest.fail("drawn again"))
+    assert quiet("synthetic").digest == first.digest
+    monkeypatch.undo()
+    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
+    monkeypatch.setattr(data, "cache_folder", lambda: cached.parent)
+    cached.write_bytes(cached.read_bytes()[:-100])
+    assert quiet("synthetic").digest == first.digest
+
+
+def test_a_home_that_cannot_be_written_to_costs_only_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
+    assert len(quiet("synthetic").images) == 100
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server on this machine in the place of the real one; `answers` maps path to its bytes."""
+    book = SimpleNamespace(answers={}, requests=[])
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            book.requests.append(self.path)
+            answer = book.answers.get(self.path)
+            if answer == "hang":
+                time.sleep(1)
+                return
+            self.send_response(404 if answer is None else 200)
+            self.end_headers()
+            self.wfile.write(answer or b"")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        monkeypatch.setattr(download, "ORIGIN", f"http://127.0.0.1:{listening.server_port}/")
+        yield book
+        listening.shutdown()
+
+
+def publish(server, monkeypatch, tmp_path):
+    """Have the server hold an mnist.npz whose hash is the published one."""
+    content = Path(write_npz(tmp_path / "published.npz", x_train=IMAGES)).read_bytes()
+    server.answers["/mnist.npz"] = content
+    digest = "sha256:" + hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(data, "MNIST", ("mnist.npz", digest))
+
+
+def test_a_download_is_checked_and_cached(server, monkeypatch, tmp_path):
+    publish(server, monkeypatch, tmp_path)
+    np.testing.assert_array_equal(quiet("auto").images[..., 0], IMAGES)
+    assert quiet("mnist").name == "MNIST"
+    assert server.requests == ["/mnist.npz"]
+    assert [path.name for path in data.cache_folder().iterdir()] == ["mnist.npz"]
+
+
+def test_fashion_mnist(server, monkeypatch):
+    content = gzip.compress(idx_bytes(IMAGES))
+    name = "fashion-mnist/train-images-idx3-ubyte.gz"
+    server.answers[f"/{name.split('/')[1]}"] = content
+    monkeypatch.setattr(data, "FASHION", (name, "md5:" + hashlib.md5(content).hexdigest()))
+    np.testing.assert_array_equal(quiet("fashion").images[..., 0], IMAGES)
+
+
+def test_a_download_that_goes_wrong(server, monkeypatch, tmp_path):
+    publish(server, monkeypatch, tmp_path)
+    server.answers["/mnist.npz"] += b"!"
+    with pytest.raises(UserError, match="another file than the published one"):
+        quiet("mnist")
+    server.answers["/mnist.npz"] = None
+    with pytest.raises(Unreachable, match="answered 404"):
+        quiet("mnist")
+    server.answers["/mnist.npz"] = "hang"
+    monkeypatch.setattr(download, "SECONDS_WITHOUT_A_BYTE", 0.2)
+    with pytest.raises(Unreachable, match=r"nothing for 0\.2 s"):
+        quiet("mnist")
+    assert not (data.cache_folder() / "mnist.npz").exists()
+
+
+def test_a_cached_file_with_another_hash_is_refused_and_left(tmp_path):
+    path = data.cache_folder() / "mnist.npz"
+    path.parent.mkdir(parents=True)
+    write_npz(path, x_train=IMAGES)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="not the published file"):
+        quiet("mnist")
+    assert path.read_bytes() == before
+
+
+@needs_mnist
+def test_the_real_mnist():
+    dataset = quiet(REAL_MNIST)
+    assert dataset.images.shape == (60_000, 28, 28, 1)
+    assert dataset.images.mean() == pytest.approx(33.318421)  # the published figures
+    assert dataset.images.std() == pytest.approx(78.567490)

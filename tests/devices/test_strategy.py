@@ -1,0 +1,178 @@
+"""Replicas: what they compute together, on logical CPU devices, is what one device computes."""
+
+import functools
+import json
+
+import keras
+import numpy as np
+import pytest
+import scale
+import tensorflow as tf
+from conftest import run_here, seeded
+
+from gan import train
+from gan.data.batches import Schedule
+from gan.data.digits import draw_digits
+from gan.designs import DESIGNS
+from gan.devices import strategy as distribute
+from gan.layers.replicas import BatchNormalization, Dropout, global_mean, my_slice, replica_id
+from gan.runs.run import Run
+from gan.support.errors import UserError
+from gan.training.loop import compile_steps
+
+IMAGES = draw_digits(100, seed=2)[0][..., np.newaxis]
+BATCH = 10  # 2 or 3 images for each of 4 replicas
+STEPS = 10
+LOSSES, OUTPUTS = 1e-5, 1e-4  # with synchronised BatchNorm; outputs relative to the way trained
+LOSSES_APART, OUTPUTS_APART = 0.3, 0.4  # without: each replica normalises by its own 5 images
+
+
+@functools.cache
+def mirrored(replicas: int) -> tf.distribute.Strategy:
+    """A strategy over so many logical CPU devices, or the default one."""
+    if replicas == 1:
+        return tf.distribute.get_strategy()
+    with pytest.MonkeyPatch.context() as patch:  # strategies of one process must not share keys
+        patch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 1000 * replicas)
+        return tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(replicas)])
+
+
+def on_each(replicas: int, step) -> list[np.ndarray]:
+    """What `step()` returns on each replica."""
+    strategy = mirrored(replicas)
+    run = tf.function(lambda: strategy.run(step), autograph=False)
+    return [result.numpy() for result in strategy.experimental_local_results(run())]
+
+
+def trained(name: str, replicas: int, synchronised: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The losses of each step, and the way that G's images have gone after the last."""
+    strategy = mirrored(replicas)
+    overrides = {"batch_size": BATCH, "sync_batchnorm": synchronised}
+    with strategy.scope():
+        design = seeded(name, **overrides | ({"dropout": 0.0} if name == "dcgan" else {}))
+    noise = np.random.default_rng(0).normal(size=(16, 100))
+    before = np.array(design.sample(noise))
+    # dcgan draws noise for a whole batch, also when there are fewer images, as here.
+    images = IMAGES[:7] if name == "dcgan" else IMAGES
+    schedule = Schedule(design.recipe, len(images), seed=0)
+    run_steps = compile_steps(design, images, schedule, strategy)
+    log, done = [], 0
+    while done < STEPS:
+        end = min(STEPS, schedule.run_end(done))
+        log.append(run_steps(done, end - done))
+        done = end
+    return np.concatenate(log), np.array(design.sample(noise)) - before
+
+
+def in_make_test(*quick: str) -> list:
+    """All designs; those that are not `quick` are left to `make test-slow`."""
+    return [
+        name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in DESIGNS
+    ]
+
+
+@pytest.mark.usefixtures("float64", "without_xla")
+@pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", in_make_test("dense", "dcgan"))
+def test_the_number_of_replicas_changes_nothing(name, replicas):
+    losses, way = trained(name, 1, synchronised=True)
+    their_losses, their_way = trained(name, replicas, synchronised=True)
+    np.testing.assert_allclose(their_losses, losses, atol=LOSSES)
+    assert np.abs(their_way - way).max() < OUTPUTS * np.abs(way).max()
+
+
+@pytest.mark.usefixtures("float64", "without_xla")
+@pytest.mark.parametrize("name", in_make_test("dense"))
+def test_statistics_of_each_replicas_own_slice_leave_the_scale_of_losses_and_gradients(name):
+    losses, way = trained(name, 1, synchronised=False)
+    their_losses, their_way = trained(name, 2, synchronised=False)
+    np.testing.assert_allclose(their_losses, losses, atol=LOSSES_APART)
+    assert np.square(their_way - way).mean() < OUTPUTS_APART**2 * np.square(way).mean()
+
+
+@pytest.mark.parametrize(("count", "replicas", "largest"), [(96, 5, 20), (10, 4, 3), (8, 4, 2)])
+def test_slices_are_even_and_complete_and_their_means_add_up(count, replicas, largest):
+    values = tf.square(tf.range(count, dtype=tf.float32))
+    slices = on_each(replicas, lambda: my_slice(values))
+    np.testing.assert_array_equal(np.concatenate(slices), values)
+    assert largest - 1 <= min(map(len, slices)) <= max(map(len, slices)) == largest
+    shares = on_each(replicas, lambda: global_mean(my_slice(values)))
+    assert sum(shares) == pytest.approx(np.mean(values), rel=1e-6)
+
+
+def test_replicas_drop_different_activations_and_the_first_what_keras_drops():
+    with mirrored(2).scope():
+        keras.utils.set_random_seed(0)
+        ours, theirs = Dropout(0.5, seed=3), keras.layers.Dropout(0.5, seed=3)
+    ones = tf.ones((8, 100))
+    first, second = on_each(2, lambda: ours(ones, training=True))
+    assert 0.3 < np.mean((first == 0) == (second == 0)) < 0.7
+    np.testing.assert_array_equal(first, on_each(2, lambda: theirs(ones, training=True))[0])
+    np.testing.assert_array_equal(ours(ones, training=False), ones)
+
+
+def test_replicas_share_the_mean_of_their_moving_statistics():
+    with mirrored(2).scope():
+        norm = BatchNormalization(momentum=0.0)
+        norm.build((None, 1))
+
+    def step():
+        norm(tf.fill((4, 1), 2.0 + 4.0 * replica_id()), training=True)
+        return tf.identity(norm.moving_mean)
+
+    assert on_each(2, step) == [[4.0], [4.0]]
+
+
+def test_which_devices_are_chosen(monkeypatch):
+    strategy, phrase = distribute.choose_strategy()
+    assert (strategy.num_replicas_in_sync, phrase) == (1, "CPU, no GPU found")
+    strategy, phrase = distribute.choose_strategy(3)
+    assert strategy.num_replicas_in_sync == 3
+    assert "CPU as 3 devices" in phrase
+    with pytest.raises(UserError, match="--devices 6 must be chosen before"):
+        distribute.choose_strategy(6)
+
+
+@pytest.mark.parametrize(("found", "wanted", "used"), [(1, None, 1), (3, None, 3), (3, 2, 2)])
+def test_gpus_are_taken_with_growing_memory(monkeypatch, found, wanted, used):
+    gpus = [tf.config.PhysicalDevice(f"GPU:{n}", "GPU") for n in range(found)]
+    visible, growing = [], []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: visible.extend(gpus))
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda gpu, on: growing.append(gpu)
+    )
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: devices)
+    strategy, phrase = distribute.choose_strategy(wanted)
+    assert visible == growing == gpus[:used]
+    if used == 1:
+        assert (strategy, phrase) == (tf.distribute.get_strategy(), "GPU")
+    else:
+        assert strategy == [f"GPU:{n}" for n in range(used)]
+        assert phrase.startswith(f"{used} GPUs")
+    with pytest.raises(UserError, match=f"--devices 4, but this machine has {found} GPU"):
+        distribute.choose_strategy(4)
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_a_run_moves_between_numbers_of_devices(tmp_path, small_data, monkeypatch, capsys):
+    monkeypatch.setattr(distribute, "choose_strategy", lambda n, *_: (mirrored(n), f"{n} devices"))
+    common = ["dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 6]
+    for devices, steps in ((1, 3), (4, 6), (1, 9)):
+        assert run_here(train.main, *common, "--devices", devices, "--steps", steps) == 0
+        assert (steps == 3) or f"going on after step {steps - 3}" in capsys.readouterr().out
+    rows = Run("dense-sgd", tmp_path).metrics.read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [str(step) for step in range(9)]
+
+    assert run_here(train.main, *common[:-1], 3, "--devices", 4, "--name", "few") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: 4 devices cannot share a batch of 3 image(s); choose another")
+    assert not (tmp_path / "experiments" / "few").exists()
+
+
+def test_what_was_counted_in_the_graph_is_what_the_nets_come_to():
+    measured = json.loads(scale.RESULT.read_text())
+    for name, cases in measured["designs"].items():
+        # What the graph exchanges beside the gradients: one float32 for each loss and accuracy.
+        extra = cases["2"]["bytes_in_graph"] - cases["2"]["bytes_of_gradients"]
+        assert extra == 4 * {"dense": 5, "dense-sgd": 5, "d-on-g": 2, "mlp": 3, "dcgan": 3}[name]

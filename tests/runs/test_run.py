@@ -1,0 +1,318 @@
+"""A run's folder: begun, gone on with, made longer, begun anew, refused."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import REPOSITORY, finish, run_here, start, variables
+from PIL import Image
+from test_train import contents, small_run
+
+from gan import train
+from gan.data import images as data
+from gan.designs import build_design
+from gan.runs.run import Run
+from gan.support.errors import UserError
+from gan.training.loop import all_variables
+
+pytestmark = pytest.mark.usefixtures("without_xla")
+
+
+def test_checkpoints_are_pruned(tmp_path, small_data):
+    options = ("--steps", 12, "--checkpoint-seconds", 1e-9)
+    assert run_here(train.main, *small_run(tmp_path, small_data, *options)) == 0
+    steps = Run("dense", tmp_path).checkpoints.steps()
+    assert len(steps) == 3
+    assert steps[-1] == 12
+
+
+def test_a_finished_run_says_so_and_can_be_made_longer_or_begun_anew(
+    tmp_path, small_data, capsys, monkeypatch
+):
+    command = small_run(tmp_path, small_data, "--steps", 10)
+    run = Run("dense", tmp_path)
+    assert run_here(train.main, *command) == 0
+    before = contents(run)
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["train", *map(str, command)])
+    assert run_here(train.main, *command) == 0
+    out = capsys.readouterr().out
+    assert "run 'dense' is finished: it has 10 steps" in out
+    assert "--steps 20" in out
+    assert "--steps 10 --fresh" in out
+    assert contents(run) == before
+
+    assert run_here(train.main, *command, "--steps", 12) == 0
+    assert run.checkpoints.steps()[-1] == 12
+    stale = run.images / "stale.png"
+    stale.write_text("of the old run")
+    capsys.readouterr()
+    assert run_here(train.main, *command, "--fresh") == 0
+    assert "starting over; the run had 12 steps" in capsys.readouterr().out
+    assert contents(run) == before
+    assert not stale.exists()
+
+
+def test_pictures_that_are_not_of_a_run_stay(tmp_path, small_data, capsys):
+    """Neither data in a run's own folder nor other pictures there may go by --fresh."""
+    photos = tmp_path / "images" / "dense"
+    photos.mkdir(parents=True)
+    for index in range(4):
+        Image.fromarray(np.full((16, 16), index, np.uint8)).save(photos / f"mine-{index}.png")
+    options = ("--root", tmp_path, "--steps", 2, "--batch-size", 4, "--fresh")
+    assert run_here(train.main, "dense", *options, "--data", photos) == 2
+    assert "which is the run's own" in capsys.readouterr().err
+    assert run_here(train.main, "dense", *options, "--data", small_data) == 0
+    assert {f"mine-{index}.png" for index in range(4)} < {path.name for path in photos.iterdir()}
+
+
+def test_a_log_that_is_not_as_it_was_written_ends_the_run(
+    tmp_path, small_data, monkeypatch, capsys
+):
+    """And nothing is lost: the last checkpoint has the rows until then."""
+    run = Run("dense", tmp_path)
+    command = ("dense", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
+    assert run_here(train.main, *command, "--steps", 3) == 0
+    begin = Run.begin
+
+    def begin_and_empty_the_log(*arguments):
+        begin(*arguments)
+        os.truncate(run.metrics, 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "begin", begin_and_empty_the_log)
+        assert run_here(train.main, *command, "--steps", 5) == 1
+    err = capsys.readouterr().err
+    assert "metrics.csv: it is not as it was written; the checkpoint of step 3 is whole" in err
+    assert run_here(train.main, *command, "--steps", 5) == 0
+    rows = run.metrics.read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == [0, 1, 2, 3, 4]
+
+
+def test_an_epoch_is_a_pass_through_the_data(tmp_path, small_data):
+    command = ("dense", "--root", tmp_path, "--data", small_data, "--epochs", 2)
+    assert run_here(train.main, *command, "--batch-size", 20) == 0
+    assert Run("dense", tmp_path).checkpoints.steps() == [20]
+
+
+def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
+    command = ("dense", "--root", tmp_path, "--batch-size", 8)
+    assert run_here(train.main, *command, "--steps", 2) == 0
+    assert "NOT MNIST" in capsys.readouterr().err
+    assert (
+        json.loads((tmp_path / "experiments/dense/config.json").read_text())["data"]["source"]
+        == "synthetic"
+    )
+    other = tmp_path / "other.npz"
+    np.savez(other, x_train=np.zeros((50, 28, 28), np.uint8))
+    monkeypatch.setenv("GAN_DATA", str(other))
+    capsys.readouterr()
+    assert run_here(train.main, *command, "--steps", 4) == 0
+    assert (
+        "the run keeps the built-in digits, not GAN_DATA's images; --fresh"
+        in capsys.readouterr().out
+    )
+    assert run_here(train.main, *command, "--steps", 6, "--data", other) == 2
+    assert "was started with the data the built-in digits" in capsys.readouterr().err
+
+
+def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
+    mine = tmp_path / "mine.npz"
+    np.savez(mine, x_train=np.zeros((50, 28, 28), np.uint8))
+    command = ("dense", "--root", tmp_path, "--batch-size", 8)
+    assert run_here(train.main, *command, "--steps", 2, "--data", mine) == 0
+    mine.rename(tmp_path / "moved.npz")
+    capsys.readouterr()
+    assert run_here(train.main, *command, "--steps", 4) == 2
+    err = capsys.readouterr().err
+    assert "was started with mine.npz, and that is not to be had: no data" in err
+    assert "--fresh" not in err
+    monkeypatch.setenv("GAN_DATA", str(tmp_path / "moved.npz"))
+    assert run_here(train.main, *command, "--steps", 4) == 0
+
+
+def test_data_is_known_by_its_pixels_and_not_by_its_name(tmp_path, small_data, capsys):
+    command = ("dense", "--root", tmp_path, "--batch-size", 8)
+    moved = tmp_path / "moved.npz"
+    moved.write_bytes(Path(small_data).read_bytes())
+    assert run_here(train.main, *command, "--steps", 2, "--data", small_data) == 0
+    assert run_here(train.main, *command, "--steps", 3, "--data", moved) == 0
+    np.savez(moved, x_train=np.zeros((50, 28, 28), np.uint8))
+    assert run_here(train.main, *command, "--steps", 4, "--data", moved) == 2
+    assert "was started with the data moved.npz (digest" in capsys.readouterr().err
+
+
+def test_dense_sgd_trains_and_resumes(tmp_path, small_data):
+    command = ("dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
+    assert run_here(train.main, *command, "--steps", 9, "--name", "whole") == 0
+    assert run_here(train.main, *command, "--steps", 4, "--name", "cut") == 0
+    assert run_here(train.main, *command, "--steps", 9, "--name", "cut") == 0
+    assert contents(Run("whole", tmp_path)) == contents(Run("cut", tmp_path))
+
+
+def test_seeds_give_other_weights_and_other_batches(tmp_path, small_data):
+    first = {}
+    for seed in (0, 1):
+        options = ("--seed", seed, "--name", f"seed-{seed}", "--steps", 1)
+        assert run_here(train.main, *small_run(tmp_path, small_data, *options)) == 0
+        run = Run(f"seed-{seed}", tmp_path)
+        first[seed] = run.metrics.read_text(), set(variables(run).values())
+    assert first[0][0] != first[1][0]
+    large = [{value for value in first[seed][1] if len(value) > 10_000} for seed in (0, 1)]
+    assert not large[0] & large[1]
+
+
+@pytest.fixture(scope="module")
+def three_checkpoints(without_xla, tmp_path_factory, small_data):
+    """A run of 9 steps with a checkpoint after each call; the newest three are there."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    options = ("--steps", 9, "--checkpoint-seconds", 1e-9)
+    assert run_here(train.main, *small_run(root, small_data, *options)) == 0
+    return root
+
+
+def test_a_damaged_checkpoint_is_skipped_and_said(tmp_path, three_checkpoints, small_data, capsys):
+    shutil.copytree(three_checkpoints, tmp_path, dirs_exist_ok=True)
+    run = Run("dense", tmp_path)
+    whole = contents(run)
+    good, damaged, newest = run.checkpoints.steps()
+    assert newest == 9
+    (run.checkpoints.folder / f"step-{newest:08d}" / "variables.index").unlink()
+    data_file = run.checkpoints.folder / f"step-{damaged:08d}" / "variables.data-00000-of-00001"
+    with data_file.open("r+b") as file:
+        file.seek(data_file.stat().st_size // 2)
+        file.write(b"damage")
+    assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 9)) == 0
+    out = capsys.readouterr().out
+    assert "the checkpoint of step 9 cannot be used" in out
+    assert f"the checkpoint of step {damaged} cannot be used" in out
+    assert f"going on after step {good}\n" in out
+    assert contents(run) == whole
+
+    for step in run.checkpoints.steps():
+        (run.checkpoints.folder / f"step-{step:08d}" / "variables.index").write_bytes(b"")
+    before = run.metrics.read_bytes()
+    assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 12)) == 2
+    err = capsys.readouterr().err
+    assert "--fresh starts the run over" in err
+    assert err.count("\n") == 1
+    assert run.metrics.read_bytes() == before
+
+
+def test_unsound_later_checkpoints_do_not_push_out_sound_ones(
+    tmp_path, three_checkpoints, small_data
+):
+    shutil.copytree(three_checkpoints, tmp_path, dirs_exist_ok=True)
+    run = Run("dense", tmp_path)
+    for step in (100, 200, 300):
+        run.checkpoints.path(step).mkdir()
+    assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 12)) == 0
+    assert {9, 12} < set(run.checkpoints.steps())
+
+
+def test_a_checkpoint_of_other_variables_is_refused(three_checkpoints):
+    run = Run("dense", three_checkpoints)
+    design = build_design("dense")
+    with pytest.raises(UserError, match="of other nets"):
+        run.checkpoints.restore(9, design.generator.variables, run.config())
+    more = [*all_variables(design), keras.Variable(np.zeros(3))]
+    with pytest.raises(UserError, match="of other nets"):
+        run.checkpoints.restore(9, more, run.config())
+
+
+@pytest.fixture(scope="module")
+def short_run(without_xla, tmp_path_factory, small_data):
+    root = tmp_path_factory.mktemp("short")
+    assert run_here(train.main, *small_run(root, small_data, "--steps", 5)) == 0
+    return root
+
+
+def files_of(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+BAD = {
+    "unknown design": (["densest"], "invalid choice: 'densest'"),
+    "no design": ([], "required: DESIGN"),
+    "unknown option": (["dense", "--stepz", "3"], "unrecognized arguments"),
+    "negative steps": (["dense", "--steps", "-5"], "a whole number from 1 to 2147483647, not '-5'"),
+    "broken steps": (["dense", "--steps", "many"], "not 'many'"),
+    "both lengths": (["dense", "--steps", "5", "--epochs", "2"], "not allowed with"),
+    "infinite rate": (["dense", "--learning-rate", "inf"], "a number above 0"),
+    "rate of NaN": (["dense", "--learning-rate", "nan"], "a number above 0"),
+    "negative seed": (["dense", "--seed", "-1"], "from 0 to 2147483647"),
+    "missing data": (["dense", "--data", "nowhere.npz"], "no data 'nowhere.npz'"),
+    "setting it lacks": (["dense-sgd", "--beta-1", "0.5"], "no setting 'beta_1'"),
+    "name out of the folder": (["dense", "--name", "../x"], "no run can be called '../x'"),
+    "name of the shipped": (["dense", "--name", "reference"], "no run can be called"),
+    "another batch size": (["dense", "--batch-size", "9"], "started with batch_size 8, not 9"),
+    "another learning rate": (["dense", "--learning-rate", "0.1"], "learning_rate 0.0002, not 0.1"),
+    "an empty name": (["dense", "--name", ""], "must not be empty"),
+    "data of one byte": (["dense", "--data", "/dev/null"], "no .npz file, or a damaged one"),
+    "too large a batch": (["dense", "--batch-size", "100000"], "from 1 to 65536, not '100000'"),
+    "a size for no folder": (["dense", "--image-size", "28"], "goes with --data FOLDER"),
+    "a broken size": (["dense", "--image-size", "28x"], "must be as 28 or 32x48"),
+    "an order there is not": (["dense", "--order", "backwards"], "must be random or shuffled or"),
+    "another seed": (["dense", "--seed", "7"], "started with seed 0, not 7"),
+    "another design": (["dense-sgd", "--name", "dense"], "started with design dense"),
+    "too many devices": (["dense", "--devices", "65"], "a whole number from 1 to 64"),
+    "no time at all": (["dense", "--checkpoint-seconds", "0"], "a number above 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_changes_nothing(short_run, small_data, capsys, case):
+    arguments, message = BAD[case]
+    common = ["--root", short_run, "--batch-size", 8, "--sample-interval", 150]
+    if "--data" not in arguments:
+        common += ["--data", small_data]
+    before = files_of(short_run)
+    capsys.readouterr()
+    assert run_here(train.main, *common, *arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert files_of(short_run) == before
+
+
+def test_a_root_that_is_a_file(tmp_path, small_data, capsys):
+    root = tmp_path / "file"
+    root.write_text("")
+    assert run_here(train.main, *small_run(root, small_data)) == 2
+    err = capsys.readouterr().err
+    assert "no folder that runs can lie in" in err
+    assert err.count("\n") == 1
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "dense").write_text("")
+    for more in ((), ("--fresh",)):
+        assert run_here(train.main, *small_run(tmp_path, small_data, *more)) == 2
+        err = capsys.readouterr().err
+        assert "experiments/dense is a file; choose another --name" in err
+
+
+def test_bad_input_in_a_process_of_its_own(tmp_path):
+    code, out, err = finish(start("train", "dense", "--root", tmp_path, "--data", "nowhere.npz"))
+    assert (code, out) == (2, "")
+    assert err.startswith("error: no data 'nowhere.npz'")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("module", ["train", "generate", "evaluate"])
+def test_help_comes_without_loading_tensorflow(module):
+    code = (
+        f"import sys; sys.argv = ['x', '--help']\nfrom gan.{module} import main\n"
+        "try: main()\nexcept SystemExit: assert 'tensorflow' not in sys.modules"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert f"python -m gan.{module}" in result.stdout

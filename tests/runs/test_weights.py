@@ -1,0 +1,57 @@
+"""Weights in half precision: what is stored is what comes back."""
+
+import numpy as np
+import pytest
+from conftest import REAL_MNIST, needs_mnist, seeded
+from results import labels
+
+from gan.designs import DESIGNS
+from gan.runs import weights
+from gan.runs.trained import REFERENCE
+from gan.runs.weights import load_weights, net_variables, save_weights
+from gan.support.errors import UserError
+
+
+def test_weights_come_back_rounded_to_half_precision(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "VALUES_IN_A_FILE", 300_000)
+    design, other = (seeded("dense", seed) for seed in (0, 1))
+    save_weights(tmp_path, net_variables(design))
+    assert len(list(tmp_path.iterdir())) == 7
+    load_weights(tmp_path, net_variables(other))
+    for ours, theirs in zip(net_variables(design), net_variables(other), strict=True):
+        np.testing.assert_array_equal(theirs, ours.numpy().astype(np.float16))
+
+
+def test_weights_that_are_not_whole_are_refused(tmp_path):
+    variables = net_variables(seeded("dense"))
+    with pytest.raises(UserError, match="missing or damaged"):
+        load_weights(tmp_path, variables)
+    save_weights(tmp_path, variables[:-1])
+    with pytest.raises(UserError, match="of other nets"):
+        load_weights(tmp_path, variables)
+    variables[0].assign(variables[0] + 1e6)
+    before = (tmp_path / "weights-0.npy").read_bytes()
+    with pytest.raises(ValueError, match="too large"):
+        save_weights(tmp_path, variables)
+    assert (tmp_path / "weights-0.npy").read_bytes() == before
+    (tmp_path / "weights-0.npy").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="missing or damaged"):
+        load_weights(tmp_path, variables)
+
+
+def test_what_is_shipped_is_small():
+    sizes = [path.stat().st_size for path in REFERENCE.rglob("*") if path.is_file()]
+    assert max(sizes) < 10e6
+    folders = [REFERENCE / name for name in DESIGNS]
+    assert sum(path.stat().st_size for each in folders for path in each.glob("*.npy")) < 40e6
+    assert sum(path.stat().st_size for path in REFERENCE.glob("classifier/*.npy")) < 1e6
+
+
+@needs_mnist
+def test_the_classifier_reads_mnist():
+    from gan.data.images import load_mnist
+    from gan.evaluation.classifier import load_classifier, look
+
+    mnist = load_mnist(REAL_MNIST)
+    _, probabilities = look(load_classifier(), mnist.test)
+    assert (probabilities.argmax(axis=1) == labels(mnist)[1]).mean() > 0.993

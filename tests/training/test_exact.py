@@ -1,0 +1,91 @@
+"""Equal commands give equal bytes: each design, at its document's batch, on a busy machine.
+
+Smaller batches do not show what this is about: with several inter-op threads d-on-g gives equal
+bytes at a batch of 50 and other bytes in every run at 128.
+"""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import REPOSITORY, finish, seeded, start
+from faults import written
+
+from gan.data.batches import Schedule
+from gan.data.digits import draw_digits
+from gan.designs import DESIGNS
+from gan.training.loop import all_variables, compile_steps
+
+BUSY = "while True: sum(range(10**6))"
+
+
+@pytest.fixture
+def busy():
+    """Two processes that keep both cores at work."""
+    processes = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(2)]
+    yield
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(("name", "steps"), [("d-on-g", 4), ("dcgan", 2)])
+def test_the_steps_of_a_convolutional_design_give_equal_bytes(name, steps):
+    images = draw_digits(1000, seed=2)[0][..., np.newaxis]
+    contents = []
+    for _ in range(2):
+        design = seeded(name)
+        run_steps = compile_steps(design, images, Schedule(design.recipe, len(images), seed=0))
+        arrays = [run_steps(0, steps), *(variable.numpy() for variable in all_variables(design))]
+        contents.append([array.tobytes() for array in arrays])
+    assert contents[0] == contents[1]
+
+
+def test_operations_run_one_at_a_time():
+    assert tf.config.threading.get_inter_op_parallelism_threads() == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("name", DESIGNS)
+def test_equal_commands_give_equal_bytes(tmp_path, name):
+    assert_equal_runs(tmp_path, name, "--steps", 8 if name in ("d-on-g", "dcgan") else 300)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("name", ["d-on-g", "dcgan"])
+def test_equal_commands_give_equal_bytes_on_two_devices(tmp_path, name):
+    assert_equal_runs(tmp_path, name, "--steps", 4, "--devices", 2)
+
+
+def assert_equal_runs(folder, name, *options):
+    """Two fresh processes of one command write the same variables, log and pictures."""
+    data = folder / "data.npz"
+    np.savez(data, x_train=draw_digits(1000, seed=2)[0])
+    runs = []
+    for root in (folder / "one", folder / "two"):
+        command = (name, "--name", "run", "--root", root, "--data", data, *options)
+        code, _, error = finish(start("train", *command))
+        assert (code, error) == (0, "")
+        runs.append(written(root))
+    assert runs[0] == runs[1]
+
+
+def test_a_script_that_started_tensorflow_otherwise_is_told(tmp_path):
+    script = f"""
+import tensorflow as tf
+tf.config.threading.set_inter_op_parallelism_threads(2)
+tf.constant(0)
+from gan.dense import GAN
+from gan.runs.run import Run
+GAN().train(epochs=1, batch_size=8, run=Run("run", {str(tmp_path)!r}))
+"""
+    command = [sys.executable, "-c", script]
+    np.savez(tmp_path / "data.npz", x_train=draw_digits(8, seed=2)[0])
+    environment = {"PYTHONPATH": str(REPOSITORY), "GAN_DATA": str(tmp_path / "data.npz")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "a resumed run may end with other bytes" in done.stdout

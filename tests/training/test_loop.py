@@ -1,0 +1,121 @@
+"""Which images and noise a step gets, and that the compiled loop runs it on those."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import seeded
+
+from gan.data import batches
+from gan.data.batches import Schedule
+from gan.data.digits import draw_digits
+from gan.dense import DENSE
+from gan.designs import DESIGNS
+from gan.recipe import override
+from gan.support.errors import UserError
+from gan.training.loop import all_variables, compile_steps
+
+IMAGES = draw_digits(20, seed=2)[0][..., np.newaxis]
+
+
+def taken(schedule, step):
+    """Indices of the images of a step."""
+    order = tf.constant(schedule.order(step))
+    return schedule.indices(step, order, schedule.size(step)).numpy().tolist()
+
+
+def schedule(order, last_batch=None, count=20, batch_size=8, **settings):
+    recipe = override(DENSE, batch_size=batch_size, order=order, **settings)
+    object.__setattr__(recipe, "last_batch", last_batch)
+    return Schedule(recipe, count, seed=3)
+
+
+def test_sequential_order_drops_the_rest():
+    plan = schedule("sequential", "dropped")
+    assert plan.steps_per_epoch == 2
+    assert [taken(plan, step) for step in range(4)] == 2 * [list(range(8)), list(range(8, 16))]
+    with pytest.raises(UserError, match="20 images, too few for one batch of 21"):
+        schedule("sequential", "dropped", batch_size=21)
+
+
+def test_shuffled_order_takes_every_image_once_an_epoch_and_keeps_the_rest():
+    plan = schedule("shuffled", "kept")
+    assert plan.steps_per_epoch == 3
+    epochs = [[taken(plan, step) for step in range(first, first + 3)] for first in (0, 3)]
+    assert [len(batch) for batch in epochs[0]] == [8, 8, 4]
+    for epoch in epochs:
+        assert sorted(np.concatenate(epoch).tolist()) == list(range(20))
+    assert epochs[0] != epochs[1]
+    assert [plan.run_end(step) for step in range(6)] == [2, 2, 3, 5, 5, 6]
+    assert schedule("shuffled", "kept", batch_size=10).run_end(0) == 2  # no rest, one size
+
+
+def test_random_order_draws_with_replacement():
+    plan = schedule("random", count=60_000, batch_size=32)
+    indices = np.concatenate([taken(plan, step) for step in range(100)])
+    assert indices.min() >= 0
+    assert indices.max() < 60_000
+    assert 3000 < len(set(indices.tolist())) < 3200
+    assert plan.steps_per_epoch == 1875
+    assert len(taken(schedule("random", count=5), 0)) == 8  # fewer images than a batch
+
+
+def test_noise_is_of_its_seed_step_and_stream():
+    draw = lambda *key: batches.draw_noise(DENSE, *key, 64).numpy()  # noqa: E731
+    first = draw(0, 3, batches.D_NOISE)
+    np.testing.assert_array_equal(first, draw(0, 3, batches.D_NOISE))
+    for key in ((1, 3, batches.D_NOISE), (0, 4, batches.D_NOISE), (0, 3, batches.G_NOISE)):
+        assert not np.array_equal(first, draw(*key))
+
+
+def test_no_two_streams_share_a_seed():
+    keys = {
+        tuple(batches.stream_seed(0, step, stream).numpy())
+        for step in range(20)
+        for stream in range(batches.STREAMS)
+    }
+    assert len(keys) == 20 * batches.STREAMS
+    streams = {getattr(batches, name) for name in dir(batches) if name.isupper()}
+    assert len(streams) == 6
+    a, b = (Schedule(override(DENSE, batch_size=8), 1000, seed) for seed in (0, 1))
+    assert taken(a, 0) != taken(b, 0)
+
+
+def test_noise_is_of_its_distribution():
+    normal = batches.draw_noise(DENSE, 0, 0, batches.D_NOISE, 5000).numpy()
+    assert [normal.mean(), normal.std(), (normal**4).mean()] == pytest.approx([0, 1, 3], abs=0.05)
+    uniform = batches.draw_noise(override(DENSE, noise="uniform"), 0, 0, batches.D_NOISE, 5000)
+    assert -1 < np.min(uniform) < -0.999
+    assert 0.999 < np.max(uniform) < 1
+    assert [np.mean(uniform), np.var(uniform)] == pytest.approx([0, 1 / 3], abs=0.01)
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_compiled_loop_runs_the_step_on_the_images_and_noise_of_its_number(name):
+    overrides = {"batch_size": 8} | ({"dropout": 0.0} if name == "dcgan" else {})
+    compiled, eager = (seeded(name, **overrides) for _ in range(2))
+    plan = Schedule(compiled.recipe, len(IMAGES), seed=5)
+    run_steps = compile_steps(compiled, IMAGES, plan)
+    for step in range(1, 5):  # across the end of an epoch, with its smaller batch
+        size = plan.size(step)
+        real_images = IMAGES[taken(plan, step)].astype("float32") / 127.5 - 1
+        noise = [
+            batches.draw_noise(eager.recipe, 5, step, stream, count)
+            for stream, count in enumerate(eager.noise_counts(size), batches.D_NOISE)
+        ]
+        figures = eager.train_step(real_images, *noise)
+        expected = [float(figures[key]) for key in eager.metrics]
+        np.testing.assert_allclose(run_steps(step, 1)[0], expected, atol=1e-3)
+    assert name != "dcgan" or eager.noise_counts(4) == (8,)
+
+
+def test_steps_give_the_same_bytes_however_they_are_cut_into_calls():
+    finals, logs = [], []
+    for cuts in ([9], [4, 1, 4]):
+        gan = seeded("dense")
+        run_steps = compile_steps(gan, IMAGES, Schedule(gan.recipe, len(IMAGES), seed=0))
+        firsts = np.cumsum([0, *cuts[:-1]]).tolist()
+        rows = [run_steps(first, count) for first, count in zip(firsts, cuts, strict=True)]
+        finals.append(b"".join(variable.numpy().tobytes() for variable in all_variables(gan)))
+        logs.append(np.concatenate(rows).tobytes())
+    assert finals[0] == finals[1]
+    assert logs[0] == logs[1]
