@@ -12,25 +12,25 @@ help:
 	@echo "targets (further options of a command: make train-dense ARGS=\"--seed 1 --name second\"):"
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-train-dense: .venv/installed  ## train the dense GAN of document 003
+train-dense: .venv/installed  ## train the dense GAN of the Keras GAN class
 	@$(call TRAIN,dense)
 
-train-dense-sgd: .venv/installed  ## train the same nets with plain SGD, document 000
+train-dense-sgd: .venv/installed  ## train the same nets with plain SGD: the SGD article
 	@$(call TRAIN,dense-sgd)
 
-train-d-on-g: .venv/installed  ## train the convolutional GAN of document 001
+train-d-on-g: .venv/installed  ## train the convolutional GAN of the d_on_g notebook
 	@$(call TRAIN,d-on-g)
 
-train-mlp: .venv/installed  ## train the dense GAN of document 002, PyTorch's semantics
+train-mlp: .venv/installed  ## train the dense GAN of the PyTorch article
 	@$(call TRAIN,mlp)
 
-train-dcgan: .venv/installed  ## train the DCGAN of document 004
+train-dcgan: .venv/installed  ## train the DCGAN of the DCGAN article
 	@$(call TRAIN,dcgan)
 
-generate: .venv/installed  ## draw new images with the run trained last
+generate: .venv/installed  ## draw new images with your newest run
 	@$(RUN) gan.generate $(ARGS)
 
-evaluate: .venv/installed  ## measure the run trained last against real MNIST
+evaluate: .venv/installed  ## measure your newest run against real MNIST
 	@$(RUN) gan.evaluate $(ARGS)
 
 reproduce-%: .venv/installed  ## train a design at full length, every seed, and measure it (hours)
@@ -84,8 +84,8 @@ test-slow: .venv/installed  ## run the slow tests: many devices, killed workers,
 test-faults: .venv/installed  ## kill, damage and misuse the commands (20 minutes)
 	@.venv/bin/python tests/faults.py $(ARGS)
 
-lint: .venv/installed  ## check style and format
-	@$(RUN) ruff check . && $(RUN) ruff format --check .
+lint: .venv/installed  ## check style, format and the direction of imports
+	@$(RUN) ruff check . && $(RUN) ruff format --check . && .venv/bin/lint-imports --no-cache --no-timings 2>&1
 
 format: .venv/installed  ## mend what lint can mend
 	@$(RUN) ruff check --fix . ; $(RUN) ruff format .

@@ -26,7 +26,7 @@ from statistics import median
 from documents import DOCUMENTS
 from results import FIGURES, REPOSITORY, check_machine, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.recipe import positive_float, positive_int
 
@@ -41,7 +41,7 @@ PARTS = ("training", "start_up", "sampling", "whole_run")
 
 def our_steps(name: str, images=None, **settings):
     """Our training loop on `images`, MNIST's if None; also the design."""
-    from gan.data.images import load_images
+    from gan.data import load_images
 
     if images is None:
         images = load_images(say=lambda line: None).images
@@ -52,7 +52,7 @@ def our_steps(name: str, images=None, **settings):
 def steps_of(design, images, strategy=None):
     """A function that trains `design` for so many seconds, and returns its steps a second."""
     from gan.data.batches import Schedule
-    from gan.training.loop import STEPS_PER_CALL, compile_steps
+    from gan.training.steps import STEPS_PER_CALL, compile_steps
 
     schedule = Schedule(design.recipe, len(images), seed=0)
     run_steps = compile_steps(design, images, schedule, strategy)
@@ -82,7 +82,7 @@ def count_operations(design) -> dict[str, float]:
     size = design.recipe.batch_size
     shape = (size, *design.image_shape)
     noise = [tf.TensorSpec((n, design.recipe.latent_dim)) for n in design.noise_counts(size)]
-    step = tf.function(design.train_step, autograph=False)
+    step = tf.function(design.step, autograph=False)
     graph = step.get_concrete_function(tf.TensorSpec(shape), *noise).graph
     totals = {"product": 0.0, "convolution": 0.0}
     for node in graph.get_operations():
@@ -119,7 +119,7 @@ def document_steps(name: str):
     """The document's own loop, on data as it draws it."""
     import numpy as np
 
-    from gan.data.images import load_images
+    from gan.data import load_images
 
     images = load_images(say=lambda line: None).images[:50_000].astype("float32") / 127.5 - 1
     document = DOCUMENTS[name]()

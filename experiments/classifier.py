@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from results import labels, real_mnist, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 
 load_tensorflow()
 

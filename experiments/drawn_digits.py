@@ -10,7 +10,7 @@ import time
 
 from results import FIGURES, labels, real_mnist, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 from gan.data.digits import draw_digits
 
 load_tensorflow()

@@ -12,7 +12,7 @@ import warnings
 
 from results import FIGURES, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 
 load_tensorflow()
 
@@ -69,7 +69,7 @@ def main() -> int:
     images = draw_digits(1000, seed=0)[0][..., np.newaxis].astype("float32") / 127.5 - 1
     for title, way in (
         ("the document's way", the_documents_way),
-        ("gan.dense", lambda gan: gan.train_step),
+        ("gan.dense", lambda gan: gan.step),
     ):
         keras.utils.set_random_seed(0)
         gan = GAN()

@@ -17,7 +17,7 @@ from statistics import median
 
 from results import FIGURES, PICTURES, check_machine, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.recipe import positive_float, positive_int
 
@@ -39,7 +39,7 @@ def images_per_second(name: str, sizes: dict, rounds: int, seconds: float) -> di
     """Real images a second that `name` trains on, for each of `sizes`: label -> (batch, side)."""
     from benchmark import our_steps
 
-    from gan.data.images import load_images
+    from gan.data import load_images
 
     originals = load_images(say=lambda line: None).images
     runs = {}

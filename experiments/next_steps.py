@@ -19,10 +19,9 @@ from pathlib import Path
 
 from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
-from gan.cli.options import load_tensorflow, run_command
-from gan.evaluate import draw, evaluate
+from gan.cli import load_tensorflow, run_command
 from gan.evaluation.metrics import FIGURES as MEASURES
-from gan.runs.run import Run
+from gan.runs import Run
 from gan.runs.trained import load
 
 RESULT, GRIDS = FIGURES / "next_steps.json", PICTURES / "next_steps"
@@ -67,8 +66,10 @@ def main() -> int:
         command = [sys.executable, "-m", "gan.train", "dense", "--name", name, *settings]
         subprocess.run([*command, "--root", str(options.root)], cwd=REPOSITORY, check=True)
         load_tensorflow()
+        from gan.evaluation.measure import draw, measure
+
         _, images = draw(run, *load(run))
-        result["experiments"][title] = evaluate(images, mnist)["figures"]
+        result["experiments"][title] = measure(images, mnist)["figures"]
         GRIDS.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(
             run.grid("final"),

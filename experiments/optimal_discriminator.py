@@ -16,7 +16,7 @@ import math
 import numpy as np
 from results import FIGURES, PICTURES, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 
 RESULT, PLOT = (
     place / f"optimal_discriminator.{kind}"

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from results import PICTURES, REPOSITORY
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 from gan.designs import DESIGNS
 from gan.runs.trained import REFERENCE, Shipped, load
 

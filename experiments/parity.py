@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from results import FIGURES, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 
 load_tensorflow()
 
@@ -19,7 +19,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from documents import DOCUMENTS  # noqa: E402
 
-from gan.data.images import load_images  # noqa: E402
+from gan.data import load_images  # noqa: E402
 from gan.designs import build_design  # noqa: E402
 
 STEPS = 12
@@ -58,7 +58,7 @@ def compare(name: str, images: np.ndarray, seed: int) -> dict:
         limits = () if ours.recipe.noise == "normal" else (-1, 1)
         counts = ours.noise_counts(shape[0])
         noises = [draw(*limits, size=shape).astype(floatx) for _ in counts]
-        figures = ours.train_step(real_images, *noises)
+        figures = ours.step(real_images, *noises)
         pair = [float(figures[key]) for key in ("d_loss", "g_loss")]
         losses.append([pair, theirs.step(real_images, *noises)])
     images_ours, images_theirs = np.array(ours.sample(noise)), theirs.sample(noise)

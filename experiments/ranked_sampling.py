@@ -13,7 +13,7 @@ import json
 
 from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 from gan.designs import DESIGNS
 from gan.evaluation.metrics import frechet_distance, neighbourhood_metrics
 from gan.runs.trained import REFERENCE, Shipped, load

@@ -22,7 +22,7 @@ import ranked_sampling
 import scale
 from results import FIGURES, REPOSITORY
 
-from gan.cli.options import run_command
+from gan.cli import run_command
 from gan.designs import DESIGNS
 from gan.evaluation.metrics import FIGURES as MEASURES
 

@@ -23,12 +23,11 @@ from pathlib import Path
 
 from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 from gan.designs import DESIGNS
-from gan.evaluate import draw, evaluate
-from gan.pictures.curves import draw_curves, read_metrics
+from gan.pictures.curves import as_means, draw_curves, read_metrics
 from gan.recipe import positive_int
-from gan.runs.run import Run
+from gan.runs import Run
 from gan.runs.trained import load
 from gan.runs.weights import net_variables, save_weights
 
@@ -58,7 +57,7 @@ def keep(run: Run, name: str, design, steps: int) -> None:
     (FIGURES / name / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     pictures = [*(f"{stage}.png" for stage in STAGES[name]), "curves.png", "training.gif"]
     (PICTURES / name).mkdir(parents=True, exist_ok=True)
-    draw_curves(read_metrics(run.metrics), run.grid("curves"), design.d_loss_terms)
+    draw_curves(as_means(read_metrics(run.metrics), design.d_loss_terms), run.grid("curves"))
     for picture in pictures:
         shutil.copyfile(run.images / picture, PICTURES / name / picture)
 
@@ -81,9 +80,11 @@ def main() -> int:
         run = Run(f"{name}-{label}seed-{seed}", options.root)
         train(run, name, seed, precision)
         load_tensorflow()
+        from gan.evaluation.measure import draw, measure
+
         design, steps = load(run)
         _, images = draw(run, design, steps)
-        found = evaluate(images, mnist)
+        found = measure(images, mnist)
         folder.mkdir(parents=True, exist_ok=True)
         with gzip.GzipFile(folder / f"metrics-{label}seed-{seed}.csv.gz", "wb", mtime=0) as log:
             log.write(run.metrics.read_bytes())

@@ -18,7 +18,7 @@ import sys
 from benchmark import steps_of
 from results import FIGURES, store
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 from gan.designs import DESIGNS, build_design
 
 RESULT = FIGURES / "scale.json"
@@ -42,13 +42,13 @@ def measure(name: str, devices: int) -> dict:
     strategy, _ = choose_strategy(devices)
     with strategy.scope():
         design = build_design(name)
-    graphs, train_step = [], design.train_step
+    graphs, step = [], design.step
 
     def watched_step(*arguments):
         graphs.append(tf.compat.v1.get_default_graph())
-        return train_step(*arguments)
+        return step(*arguments)
 
-    design.train_step = watched_step
+    design.step = watched_step
     run = steps_of(design, draw_digits(10_000, seed=0)[0][..., None], strategy)
     speed = statistics.median(run(SECONDS) for _ in range(ROUNDS))
     reduced = [

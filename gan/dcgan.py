@@ -1,29 +1,13 @@
-"""The DCGAN of document 004: convolutions, and one `tf.function` with two gradient tapes.
+"""The DCGAN of the DCGAN article: convolutions, and one step with two gradient tapes.
 
-What is distinctive, and kept:
+G upsamples by transposed convolutions, D downsamples by strides. What is distinctive: D ends in
+logits, one noise feeds both losses, both gradients are taken before either update, and the noise
+always counts a whole batch of 256. The names of the functions are the document's.
 
-1. G upsamples by transposed convolutions, D downsamples by strides; no biases in G. LeakyReLU has
-   Keras' default slope of 0.3, and D drops 30 % of its activations.
-2. D ends in logits, and the losses take logits.
-3. One noise feeds both losses, and both gradients are taken before either update: G learns from
-   the same D that D's own gradient is of. D's loss is the sum of its two halves.
-4. The noise always counts a whole batch of 256, also in the last step of an epoch, which has 96
-   real images.
-5. Each net has an Adam of its own, 1e-4, with Keras' defaults.
-6. A grid of one noise of 16, fixed for the run, after each epoch; an animation of them at the end;
-   a checkpoint that stays every 15 epochs.
-
-Deviations, each on purpose:
-
-- Restoring the last checkpoint is what the same command does when it is given again.
-- D's tape begins where the fakes are ready: it needs no record of G, and gradients are the same.
-- G's last tanh is a layer of its own, so that it can be float32 when the rest is bfloat16.
-- The animation has at most 50 frames. A last grid, `final.png`, is drawn at the end.
-- An epoch's shuffle is of all images, from (seed, epoch), as the document's buffer of 60,000 is.
-
-    make train-dcgan          python -m gan.train dcgan         50 epochs, 2.2 min each on 2 cores
+    make train-dcgan        python -m gan.train dcgan        50 epochs, 108 minutes on 2 cores
 
 Fréchet distance to MNIST, real images 0.55 (`make reproduce-dcgan`): dcgan 167.
+Deviations from the document, with reasons: experiments/fidelity.md.
 """
 
 from __future__ import annotations
@@ -34,7 +18,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from gan.layers.precision import precision
+from gan.design import Design
 from gan.layers.replicas import BatchNormalization, Dropout, global_mean
 from gan.recipe import Recipe
 
@@ -62,7 +46,7 @@ def make_generator_model(
     model.add(keras.Input((latent_dim,)))
     model.add(layers.Dense(small[0] * small[1] * small[2], use_bias=False))
     model.add(BatchNormalization(synchronized=sync_batchnorm))
-    model.add(layers.LeakyReLU())
+    model.add(layers.LeakyReLU())  # Keras' default slope of 0.3, on which the document relies
     model.add(layers.Reshape(small))  # [B, 7, 7, 256]
     for filters, strides in ((128, 1), (64, 2)):  # [B, 7, 7, 128], [B, 14, 14, 64]
         model.add(
@@ -73,6 +57,7 @@ def make_generator_model(
     model.add(  # [B, 28, 28, 1]
         layers.Conv2DTranspose(channels, 5, strides=2, padding="same", use_bias=False)
     )
+    # A layer of its own, so that it is float32 when the others are bfloat16.
     model.add(layers.Activation("tanh", dtype=keras.config.floatx()))
     return model
 
@@ -109,31 +94,26 @@ def generator_loss(fake_output: tf.Tensor) -> tf.Tensor:
     return cross_entropy(1.0, fake_output)
 
 
-class ConvolutionalGAN:
-    """Generator, discriminator and their training step: document 004."""
+class ConvolutionalGAN(Design):
+    """Generator, discriminator and their step: the DCGAN article."""
 
-    metrics = ("d_loss", "g_loss")
-    d_loss_terms = 2  # d_loss is the sum of its two halves, not their mean
+    recipe = DCGAN
+    d_loss_terms = 2
     grid_count = 16
-    compile_with_xla = False  # on a CPU, XLA halves the speed of convolutions
 
-    def __init__(
-        self, recipe: Recipe = DCGAN, image_shape: tuple = (28, 28, 1), name: str = "dcgan"
-    ) -> None:
-        self.name = name
-        self.recipe = recipe
-        self.image_shape = image_shape
-        with precision(recipe.precision):
-            self.generator = make_generator_model(
-                recipe.latent_dim, image_shape, recipe.sync_batchnorm
-            )
-            self.discriminator = make_discriminator_model(image_shape, recipe.dropout)
-        self.g_optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1)
-        self.d_optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1)
-        self.g_optimizer.build(self.generator.trainable_variables)
-        self.d_optimizer.build(self.discriminator.trainable_variables)
+    def build_nets(self) -> None:
+        recipe, shape = self.recipe, self.image_shape
+        self.generator = make_generator_model(recipe.latent_dim, shape, recipe.sync_batchnorm)
+        self.discriminator = make_discriminator_model(shape, recipe.dropout)
 
-    def train_step(self, real_images: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
+    def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        rate, beta_1 = self.recipe.learning_rate, self.recipe.beta_1
+        # In which order TensorFlow adds up these nets' gradients depends on the optimizers' names,
+        # and Keras numbers those through the process: fixed ones give equal bytes in any process.
+        names = ("adam_1", "adam")
+        return tuple(keras.optimizers.Adam(rate, beta_1, name=name) for name in names)
+
+    def step(self, real_images: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
         """One iteration on `real_images` [B, H, W, C] and `noise` [batch_size, latent_dim].
 
         Returns scalars from before the updates: `d_loss`, the sum of the means over real and over
@@ -141,12 +121,14 @@ class ConvolutionalGAN:
         """
         with tf.GradientTape() as gen_tape:
             fake_images = self.generator(noise, training=True)
-            with tf.GradientTape() as disc_tape:  # to which the fakes are given
+            # D's tape begins here: it needs no record of G, and the gradients are the same.
+            with tf.GradientTape() as disc_tape:
                 real_output = self.discriminator(real_images, training=True)
                 fake_output = self.discriminator(fake_images, training=True)
                 d_loss = discriminator_loss(real_output, fake_output)
             g_loss = generator_loss(fake_output)
 
+        # Both gradients before either update: G learns from the D that D's own gradient is of.
         g_variables = self.generator.trainable_variables
         d_variables = self.discriminator.trainable_variables
         g_gradients = gen_tape.gradient(g_loss, g_variables)
@@ -155,12 +137,8 @@ class ConvolutionalGAN:
         self.d_optimizer.apply(d_gradients, d_variables)
         return {"d_loss": d_loss, "g_loss": g_loss}
 
-    def sample(self, noise: tf.Tensor) -> tf.Tensor:
-        """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the document samples."""
-        return self.generator(noise, training=False)
-
     def noise_counts(self, real_count: int) -> tuple[int]:
-        """How many noise vectors a step takes: a whole batch, whatever the real images count."""
+        """How many noise vectors a step takes: a whole batch, however few the real images are."""
         return (self.recipe.batch_size,)
 
     def grid_name(self, step: int, steps_per_epoch: int) -> str | None:

@@ -1,35 +1,14 @@
-"""The dense GAN of document 003 (`class GAN`, Keras 2, one Adam) and of document 000 (plain SGD).
+"""The dense GAN of the Keras GAN class (one Adam) and of the SGD article (plain SGD).
 
-Two multilayer perceptrons. What is distinctive, and kept:
+Two multilayer perceptrons. A step makes three updates: D on real images, D on fake images, then G
+through D. What is distinctive is one Adam for both nets, and fakes that D learns from made with
+BatchNorm in inference mode. The names of the class and its methods are the document's.
 
-1. A step is three updates: D on real images, D on fake images, G through D. D's two updates are
-   separate, not one on their mean, so that the second starts from what the first left.
-2. The fakes D learns from come out of `predict`: BatchNorm uses its moving statistics there and
-   does not move them. Only G's own update runs BatchNorm in training mode.
-3. In 003 both models share one Adam. Keras 2 then shares its clock and nothing else, so the bias
-   correction counts three ticks a step. Here one optimizer, built over the variables of both
-   nets, does the same. In 000 each net has an SGD of its own, which has no clock to share.
-4. G's loss is -log D(G(z)), the non-saturating one.
-
-Deviations, each on purpose:
-
-- The step names the variables it changes and never touches `trainable`. The documents freeze D
-  by `discriminator.trainable = False` after compiling it; Keras 3 reads that flag when the step is
-  traced, so their code, run there, never trains D.
-- All grids of a run show one fixed noise, so that digits are seen to form; the documents draw new
-  noise for each. Pillow draws them: Matplotlib would take longer than the training between two.
-- `train` resumes the run of that name where it exists, and `epochs` (the documents' word for
-  iterations) is its whole length. A last grid, `final.png`, is drawn when it is reached.
-- Instead of a printed line, each iteration is a row of metrics.csv. Grids have no gaps.
-- Where D is sure (its probability within 1e-7 of 0 or 1), Keras 3 takes the loss from the logit and
-  G still learns; the first Keras clipped the probability there, and G did not.
-- 000's text speaks of Dropout in D; its code has none, and the code is what is ported.
-- The images and noise of a step are functions of (seed, step) instead of NumPy's global state.
-
-    make train-dense          python -m gan.train dense        30,000 steps, 4 min on 2 cores
-    make train-dense-sgd      python -m gan.train dense-sgd    10,000 steps
+    make train-dense        python -m gan.train dense        30,000 steps, 4 minutes on 2 cores
+    make train-dense-sgd    python -m gan.train dense-sgd    10,000 steps
 
 Fréchet distance to MNIST, real images 0.55 (`make reproduce-dense`): dense 84, dense-sgd 289.
+Deviations from the documents, with reasons: experiments/fidelity.md.
 """
 
 from __future__ import annotations
@@ -40,14 +19,12 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from gan.layers.precision import precision
+from gan.design import Design
 from gan.layers.replicas import BatchNormalization, global_mean
-from gan.pictures import gallery as pictures
 from gan.recipe import Recipe, override
-from gan.training import loop
 
 DENSE = Recipe(
-    steps=30_000,  # the document's "epochs"
+    steps=30_000,  # the document calls them epochs
     batch_size=32,
     latent_dim=100,
     learning_rate=2e-4,
@@ -76,39 +53,24 @@ def binary_crossentropy(target: float, probability: tf.Tensor) -> tf.Tensor:
     return global_mean(keras.losses.binary_crossentropy(targets, probability))
 
 
-class GAN:
-    """Generator, discriminator and their training step: document 003's class.
+class GAN(Design):
+    """Generator, discriminator and their step: the Keras GAN class.
 
-    `recipe` defaults to 003's numbers; `GAN(DENSE_SGD)` is document 000. `image_shape` is
-    (height, width, channels).
+    `recipe` defaults to that document's numbers; `GAN(DENSE_SGD)` is the SGD article.
     """
 
-    metrics = ("d_loss", "d_accuracy", "g_loss")
-    d_loss_terms = 1
-    grid_count = 25
-    compile_with_xla = True  # small matrices: XLA doubles the speed on a CPU
+    loss_names = ("d_loss", "d_accuracy", "g_loss")
+    compile_with_xla = True
 
     def __init__(
         self, recipe: Recipe = DENSE, image_shape: tuple = (28, 28, 1), name: str | None = None
     ) -> None:
-        self.name = name or ("dense-sgd" if recipe.beta_1 is None else "dense")
-        self.recipe = recipe
-        self.image_shape = image_shape
-        with precision(recipe.precision):
-            self.discriminator = self.build_discriminator()
-            self.generator = self.build_generator()
+        usual_name = "dense-sgd" if recipe.beta_1 is None else "dense"
+        super().__init__(recipe, image_shape, name or usual_name)
 
-        if recipe.beta_1 is None:
-            self.d_optimizer = keras.optimizers.SGD(recipe.learning_rate)
-            self.g_optimizer = keras.optimizers.SGD(recipe.learning_rate)
-            self.d_optimizer.build(self.discriminator.trainable_variables)
-            self.g_optimizer.build(self.generator.trainable_variables)
-        else:
-            self.d_optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1)
-            self.g_optimizer = self.d_optimizer  # one clock: detail 3 above
-            self.d_optimizer.build(
-                self.discriminator.trainable_variables + self.generator.trainable_variables
-            )
+    def build_nets(self) -> None:
+        self.discriminator = self.build_discriminator()
+        self.generator = self.build_generator()
 
     def build_generator(self) -> keras.Model:
         """Noise [B, latent_dim] -> images [B, height, width, channels] in [-1, 1]."""
@@ -116,7 +78,7 @@ class GAN:
         model.add(keras.Input((self.recipe.latent_dim,)))
         for units in (256, 512, 1024):
             model.add(layers.Dense(units))
-            model.add(layers.LeakyReLU(negative_slope=0.2))
+            model.add(layers.LeakyReLU(negative_slope=0.2))  # before BatchNorm, not after
             model.add(BatchNormalization(momentum=0.8, synchronized=self.recipe.sync_batchnorm))
         height, width, channels = self.image_shape
         model.add(layers.Dense(height * width * channels, activation="tanh"))
@@ -128,13 +90,22 @@ class GAN:
         model = keras.Sequential(name="discriminator")
         model.add(keras.Input(self.image_shape))
         model.add(layers.Flatten())
-        for units in (512, 256):
+        for units in (512, 256):  # no Dropout: the SGD article has it in its text, not in its code
             model.add(layers.Dense(units))
             model.add(layers.LeakyReLU(negative_slope=0.2))
         model.add(layers.Dense(1, activation="sigmoid", dtype=keras.config.floatx()))
         return model
 
-    def train_step(
+    def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        rate = self.recipe.learning_rate
+        if self.recipe.beta_1 is None:
+            return keras.optimizers.SGD(rate), keras.optimizers.SGD(rate)
+        # Both models of the document share one Adam. In Keras 2 they then share its clock, so the
+        # bias correction counts three ticks a step; one optimizer over both nets does the same.
+        adam = keras.optimizers.Adam(rate, self.recipe.beta_1)
+        return adam, adam
+
+    def step(
         self, real_images: tf.Tensor, d_noise: tf.Tensor, g_noise: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """One iteration: D on `real_images` [B, H, W, C], D on fakes, then G.
@@ -142,10 +113,14 @@ class GAN:
         Both noises are [B, latent_dim]. Returns scalars, each from before its own update: `d_loss`
         and `d_accuracy`, means over D's two halves, and `g_loss`.
         """
+        # `predict` in the document: BatchNorm uses its moving statistics and leaves them.
         fake_images = self.generator(d_noise, training=False)
-        real_loss, real_accuracy = self._train_discriminator(real_images, target=1.0)
-        fake_loss, fake_accuracy = self._train_discriminator(fake_images, target=0.0)
+        # Two updates, not one on their mean: the second starts from what the first left.
+        real_loss, real_accuracy = self.train_discriminator(real_images, target=1.0)
+        fake_loss, fake_accuracy = self.train_discriminator(fake_images, target=0.0)
 
+        # The step names the variables it changes. The documents set `discriminator.trainable`,
+        # which Keras 3 reads at another time than Keras 2: there D would never learn.
         with tf.GradientTape() as tape:
             validity = self.discriminator(self.generator(g_noise, training=True))
             g_loss = binary_crossentropy(1.0, validity)
@@ -158,7 +133,7 @@ class GAN:
             "g_loss": g_loss,
         }
 
-    def _train_discriminator(self, images: tf.Tensor, target: float) -> tuple[tf.Tensor, tf.Tensor]:
+    def train_discriminator(self, images: tf.Tensor, target: float) -> tuple[tf.Tensor, tf.Tensor]:
         """One update of D towards `target` on every image; its loss and accuracy before that."""
         with tf.GradientTape() as tape:
             validity = self.discriminator(images)
@@ -168,31 +143,21 @@ class GAN:
         accuracy = global_mean(tf.cast((validity > 0.5) == (target > 0.5), tf.float32))
         return loss, accuracy
 
-    def sample(self, noise: tf.Tensor) -> tf.Tensor:
-        """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the documents sample."""
-        return self.generator(noise, training=False)
-
-    def noise_counts(self, real_count: int) -> tuple[int, int]:
-        """How many noise vectors a step on `real_count` images takes: D's and G's."""
-        return real_count, real_count
-
-    def grid_name(self, step: int, steps_per_epoch: int) -> str | None:
-        """Name of the grid drawn after `step` (from 0), or None if it draws none there."""
-        return str(step) if step % self.recipe.sample_interval == 0 else None
-
     def train(
-        self, epochs: int, batch_size: int = 128, sample_interval: int = 50, **run: object
-    ) -> loop.Outcome:
-        """Train as `python -m gan.train dense` does, `epochs` iterations in all.
+        self,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        sample_interval: int | None = None,
+        *,
+        steps: int | None = None,
+        **options: object,
+    ) -> object:
+        """Train as the document's `train(epochs, batch_size=128, sample_interval=50)`.
 
-        Where the run has a checkpoint it goes on from there, else, or with `fresh=True`, from the
-        weights as they are. `run`: see `loop.train`.
+        `epochs` is the document's word for steps; those are its defaults. With `steps` in the
+        place of `epochs`, what is not given is the recipe's. `options`: see `Design.train`.
         """
-        self.recipe = override(
-            self.recipe, steps=epochs, batch_size=batch_size, sample_interval=sample_interval
-        )
-        return loop.train(self, **run)
-
-    def sample_images(self, epoch: int, **run: object) -> None:
-        """Draw the 5x5 grid `<epoch>.png` of the run; `run`: see `pictures.save_samples`."""
-        pictures.save_samples(self, str(epoch), **run)
+        if epochs is not None:
+            steps, batch_size, sample_interval = epochs, batch_size or 128, sample_interval or 50
+        self.recipe = override(self.recipe, batch_size=batch_size, sample_interval=sample_interval)
+        return super().train(steps=steps, **options)

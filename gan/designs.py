@@ -9,7 +9,7 @@ from gan.recipe import Recipe, override
 from gan.support.errors import UserError
 
 if TYPE_CHECKING:
-    from gan.training.loop import Design
+    from gan.design import Design
 
 
 class Entry(NamedTuple):
@@ -22,11 +22,11 @@ class Entry(NamedTuple):
 
 
 DESIGNS = {
-    "dense": Entry("gan.dense", "GAN", "DENSE", "dense nets, one shared Adam (document 003)"),
-    "dense-sgd": Entry("gan.dense", "GAN", "DENSE_SGD", "the same nets, plain SGD (document 000)"),
-    "d-on-g": Entry("gan.d_on_g", "DOnG", "D_ON_G", "upsampling and tanh, SGD (document 001)"),
-    "mlp": Entry("gan.mlp", "MLPGAN", "MLP", "dense nets as PyTorch has them (document 002)"),
-    "dcgan": Entry("gan.dcgan", "ConvolutionalGAN", "DCGAN", "the DCGAN (document 004)"),
+    "dense": Entry("gan.dense", "GAN", "DENSE", "dense nets, one Adam: the Keras GAN class"),
+    "dense-sgd": Entry("gan.dense", "GAN", "DENSE_SGD", "the same nets, SGD: the SGD article"),
+    "d-on-g": Entry("gan.d_on_g", "DOnG", "D_ON_G", "upsampling, tanh, SGD: the d_on_g notebook"),
+    "mlp": Entry("gan.mlp", "MLPGAN", "MLP", "dense nets as in PyTorch: the PyTorch article"),
+    "dcgan": Entry("gan.dcgan", "ConvolutionalGAN", "DCGAN", "convolutions: the DCGAN article"),
 }
 
 
@@ -43,9 +43,6 @@ def build_design(name: str, image_shape: tuple = (28, 28, 1), **recipe_overrides
     `recipe_overrides` replace the document's numbers; None leaves one as it is. Raises UserError
     for an unknown name or setting, or a value out of range.
     """
-    recipe = override(
-        find_recipe(name),
-        **{key: value for key, value in recipe_overrides.items() if value is not None},
-    )
+    recipe = override(find_recipe(name), **recipe_overrides)
     design_class = getattr(import_module(DESIGNS[name].module), DESIGNS[name].design_class)
-    return design_class(recipe, image_shape=image_shape, name=name)
+    return design_class(recipe, image_shape, name)

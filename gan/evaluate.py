@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan.cli.options import (
-    a_path,
-    checked,
-    load_tensorflow,
-    make_folder,
-    make_parser,
-    not_empty,
-    run_command,
-    shown_path,
-)
+from gan.cli.commands import load_tensorflow, next_commands, run_command
+from gan.cli.options import a_path, add_choice, checked, make_parser, not_empty
 from gan.cli.progress import say, warn
 from gan.data.formats import read_npz
 from gan.data.images import Mnist, load_mnist
-from gan.evaluation import metrics
+from gan.evaluation.metrics import FIGURES
 from gan.recipe import positive_int
 from gan.runs.run import Run
-from gan.runs.trained import Shipped, add_choice, choose_trained, load
+from gan.runs.trained import choose_trained, load
 from gan.support.errors import UserError
-from gan.support.files import replacing
+from gan.support.files import make_folder, replacing, shown_path
 
 if TYPE_CHECKING:
-    from gan.training.loop import Design
+    from gan.design import Design
 
 COUNT = 10_000  # as many as MNIST has test images
 LEAST = 100
@@ -42,7 +34,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(
         "evaluate",
         "Measure the images of a trained run, or of a file, against MNIST's 10,000 test images.",
-        which_run="the one trained last",
+        which_run="the newest",
     )
     add_choice(parser)
     parser.add_argument(
@@ -82,22 +74,24 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError(f"--count must be from {LEAST} to {COUNT:,}")
     if options.json and (options.json.is_dir() or not options.json.name):
         raise UserError(f"--json must be a file, and {options.json} is a folder")
+    trained = None
     if options.npz:
         images = read_images(options.npz)[: options.count]
         source, target = {"file": str(options.npz), "count": len(images)}, options.json
         mnist = load_reference(options.data, len(images))
-        if target:
-            make_folder(target.parent)
-        load_tensorflow()
     else:
-        trained = choose_trained(options)
+        trained = choose_trained(options.root, options.name, options.design, options.shipped, say)
         check_shape(trained.config()["data"]["images"][1:], f"run {trained.name!r}")
         mnist = load_reference(options.data, options.count)
-        if target := options.json or trained.results:
-            make_folder(target.parent)
-        load_tensorflow()
+        target = options.json or trained.results
+    if target:
+        make_folder(target.parent)
+    load_tensorflow()
+    from gan.evaluation.measure import draw, measure
+
+    if trained:
         design, steps = load(trained)
-        source, images = draw(trained, design, steps, options.seed, options.count)
+        source, images = draw(trained, design, steps, options.seed, options.count, say)
     is_real = mnist.is_real
     if not is_real:
         warn(
@@ -105,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
             "MNIST's digits sees both. They compare with no figure of the pages."
         )
     source |= {"compared_with": "MNIST" if is_real else "other images"}
-    result = source | evaluate(images, mnist, say)
+    result = source | measure(images, mnist, say)
     print(table(result))
     if target:
         write(target, result)
@@ -144,71 +138,27 @@ def check_shape(shape: tuple, where: str) -> None:
         raise UserError(f"{where} has images of {size}; only 28x28x1 compare with MNIST")
 
 
-def draw(
-    trained: Run | Shipped, design: Design, steps: int, seed: int = 0, count: int = COUNT
-) -> tuple[dict, np.ndarray]:
-    """`count` images of a trained `design`, uint8 [count, 28, 28, 1], and what they are from."""
-    from gan.evaluation.sampling import collect, draw_samples
-
-    config = trained.config()
-    length = f"{steps:,} steps on {config['data']['name']}"
-    say(f"{trained.title}: {design.name}, {length}; drawing {count:,} images")
-    source = {"run": trained.name, "design": config["design"], "data": config["data"]["name"]}
-    source |= {"recipe": config["recipe"], "training_seed": config["seed"], "steps": steps}
-    images = collect(draw_samples(design, seed, count)).images
-    return source | {"seed": seed, "count": count}, images
-
-
 def publish_again(run: Run, design: Design, steps: int) -> None:
     """Put the figures onto the run's page, which was written before they were there.
 
     Where the run is being trained that does it, with its next checkpoint.
     """
     from gan.data.batches import Schedule
-    from gan.pictures.gallery import publish
+    from gan.pictures.gallery import Gallery
 
     config = run.config()
     schedule = Schedule(design.recipe, config["data"]["images"][0], config["seed"])
     with suppress(UserError), run.locked():
         run.images.mkdir(parents=True, exist_ok=True)
-        publish(design, run, run.checkpoints.path(steps) / "metrics.csv", steps, schedule)
-
-
-def evaluate(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print) -> dict:
-    """Every figure of `images`, uint8 [N, 28, 28, 1], and its floor.
-
-    The floor is the same figure of as many real training images, chosen at random. Distances to
-    training images are relative to those of MNIST's test images: their floor is 1.
-    """
-    from gan.evaluation.classifier import load_classifier, look
-
-    say("looking at them and at real images")
-    classifier = load_classifier()
-    chosen = np.random.default_rng(0).choice(len(mnist.train), len(images), replace=False)
-    real_features, _ = look(classifier, mnist.test)
-    result = {}
-    for kind, candidates in (("figures", images), ("floor", mnist.train[chosen])):
-        features, probabilities = look(classifier, candidates)
-        result[kind] = {
-            "frechet_distance": metrics.frechet_distance(real_features, features),
-            "classifier_score": metrics.classifier_score(probabilities),
-            **metrics.neighbourhood_metrics(real_features, features),
-        }
-        digits = np.bincount(probabilities.argmax(axis=1), minlength=10) / len(candidates)
-        result[kind]["digits"] = digits.round(4).tolist()
-    say("looking for their nearest training images")
-    nearest, of_test = (
-        metrics.nearest_distances(each, mnist.train).mean() for each in (images, mnist.test)
-    )
-    result["figures"]["nearest_training_image"] = float(nearest / of_test)
-    result["floor"]["nearest_training_image"] = 1.0
-    return result
+        commands = next_commands(run, config, steps, schedule.total_steps)
+        metrics = run.checkpoints.path(steps) / "metrics.csv"
+        Gallery(design, run, schedule).publish(steps, commands, metrics)
 
 
 def table(result: dict) -> str:
     """The figures beside their floor, as text."""
     lines = [f"{'':30}{'these':>8}{'real':>8}  better"]
-    for name, (title, form, better) in metrics.FIGURES.items():
+    for name, (title, form, better) in FIGURES.items():
         these, real = (format(result[kind][name], form) for kind in ("figures", "floor"))
         lines.append(f"{title:30}{these:>8}{real:>8}  {better}")
     lines.append("")

@@ -5,27 +5,19 @@ from __future__ import annotations
 import argparse
 import math
 import time
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gan.cli.options import (
-    a_path,
-    checked,
-    load_tensorflow,
-    make_folder,
-    make_parser,
-    run_command,
-    shown_path,
-)
+from gan.cli.commands import load_tensorflow, run_command
+from gan.cli.options import a_path, add_choice, checked, make_parser
 from gan.cli.progress import SECONDS_BETWEEN_PLAIN_LINES, say
 from gan.recipe import positive_int, rows_and_columns
 from gan.runs.run import Run
-from gan.runs.trained import Shipped, add_choice, choose_trained, load
+from gan.runs.trained import Shipped, choose_trained, load
 from gan.support.errors import UserError
-from gan.support.files import replacing
+from gan.support.files import make_folder, shown_path
 
 if TYPE_CHECKING:
     from gan.evaluation.sampling import Samples
@@ -45,7 +37,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(
         "generate",
         "Draw new images with a trained run, as one PNG unless another output is asked for.",
-        which_run="the one trained last",
+        which_run="the newest",
     )
     add_choice(parser)
     number = checked(positive_int)
@@ -88,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.grid = options.grid or WALK
     rows, columns = options.grid or (1, options.count or COUNT)
     count = rows * columns
-    trained = choose_trained(options)
+    trained = choose_trained(options.root, options.name, options.design, options.shipped, say)
     outputs = choose_outputs(options, trained)
     if options.interpolate and count > LONGEST_WALK:
         raise UserError(f"--interpolate draws at most {LONGEST_WALK:,} images")
@@ -201,6 +193,7 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
     """Write `count` samples of `shape`, a chunk at a time, as what is asked for, and say where."""
     import numpy as np
 
+    from gan.evaluation.archive import archive_of
     from gan.evaluation.sampling import summary
     from gan.pictures.grid import film_zoom, save_film, save_grid
 
@@ -230,30 +223,6 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
         print(f"{shown_path(archive)}: images {(count, *shape)}, scores {(count,)}")
     if separate:
         print(f"{shown_path(separate)}/: {count:,} pictures")
-
-
-@contextmanager
-def archive_of(path: Path, count: int, shape: tuple) -> Iterator[Callable]:
-    """Yield a function that appends a chunk to the .npz at `path`: uint8 images, float32 scores.
-
-    Not compressed: that would take longer than to draw them. Equal samples give equal bytes.
-    """
-    import numpy as np
-    from numpy.lib import format as npy
-
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
-    scores = []
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as npz:
-        with npz.open(zipfile.ZipInfo("images.npy"), "w", force_zip64=True) as array:
-            npy.write_array_header_1_0(array, header)
-
-            def append(chunk: Samples) -> None:
-                array.write(chunk.images.tobytes())
-                scores.append(chunk.scores)
-
-            yield append
-        with npz.open(zipfile.ZipInfo("scores.npy"), "w") as array:
-            npy.write_array(array, np.concatenate(scores))
 
 
 if __name__ == "__main__":

@@ -7,57 +7,39 @@ module, as its document gives them. The options of `python -m gan.train` are mad
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from gan.support.errors import UserError
 
 
-def _number(value: object, kind: type, is_valid: Callable, wanted: str) -> int | float:
-    """`value`, a number or the text of one, as `kind`; UserError saying what was `wanted`."""
-    try:
-        number = kind(value)
-        if is_valid(number) and (isinstance(value, str) or number == value):
-            return number
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise UserError(f"must be {wanted}, not {value!r}")
+def _number(kind: type, least: float, most: float, wanted: str) -> Callable:
+    """A check that a value, or the text of one, is a number from `least` to `most`."""
+
+    def check(value: object) -> int | float:
+        try:
+            number = kind(value)
+            if least <= number <= most and (isinstance(value, str) or number == value):
+                return number
+        except (TypeError, ValueError, OverflowError):
+            pass
+        raise UserError(f"must be {wanted}, not {value!r}")
+
+    return check
 
 
-def _whole_number(value: object, least: int, most: int) -> int:
-    wanted = f"a whole number from {least} to {most}"
-    return _number(value, int, lambda number: least <= number <= most, wanted)
+def _whole_number(least: int, most: int) -> Callable:
+    return _number(int, least, most, f"a whole number from {least} to {most}")
 
 
-def positive_int(value: object) -> int:
-    """A count of at least one."""
-    return _whole_number(value, 1, 2**31 - 1)
-
-
-def size_number(value: object) -> int:
-    """A size of a batch or a vector; more than this fills any memory."""
-    return _whole_number(value, 1, 2**16)
-
-
-def device_number(value: object) -> int:
-    """Devices of one machine."""
-    return _whole_number(value, 1, 64)
-
-
-def seed_number(value: object) -> int:
-    """A seed as NumPy, Keras and TensorFlow all take it."""
-    return _whole_number(value, 0, 2**31 - 1)
-
-
-def positive_float(value: object) -> float:
-    """A rate, or a number of seconds."""
-    return _number(value, float, lambda x: 0 < x <= 1e6, "a number above 0, at most a million")
-
-
-def fraction(value: object) -> float:
-    """A share, or a decay rate: from 0 to below 1."""
-    wanted = "a number of at least 0 and at most 0.99999"  # 1 - that is above 0 in float32
-    return _number(value, float, lambda x: 0 <= x <= 0.99999, wanted)
+positive_int = _whole_number(1, 2**31 - 1)
+size_number = _whole_number(1, 2**16)  # of a batch or a vector; more than this fills any memory
+device_number = _whole_number(1, 64)
+seed_number = _whole_number(0, 2**31 - 1)  # as NumPy, Keras and TensorFlow all take it
+positive_float = _number(float, 5e-324, 1e6, "a number above 0, at most a million")
+fraction = _number(  # 1 less this much is above 0 in float32
+    float, 0, 0.99999, "a number of at least 0 and at most 0.99999"
+)
 
 
 def is_side(pixels: int) -> bool:
@@ -181,15 +163,16 @@ LENGTH = ("steps", "epochs")  # how long, not how: these alone may change when a
 
 
 def override(recipe: Recipe, **overrides: object) -> Recipe:
-    """`recipe` with some settings replaced; `epochs` replaces `steps` and the other way round.
+    """`recipe` with some settings replaced; None leaves one as it is.
 
-    Raises UserError for a setting that the design does not have.
+    `epochs` replaces `steps` and the other way round. Raises UserError for a setting that the
+    design does not have.
     """
-    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    overrides = {name: value for name, value in overrides.items() if value is not None}
     for name in overrides:
-        if values.get(name) is None and name not in LENGTH:
-            known = ", ".join(key for key, value in values.items() if value is not None)
+        if getattr(recipe, name, None) is None and name not in LENGTH:
+            known = ", ".join(name for name, value in asdict(recipe).items() if value is not None)
             raise UserError(f"no setting {name!r} in this design; it has {known}")
-    if any(overrides.get(name) is not None for name in LENGTH):
-        values |= dict.fromkeys(LENGTH)
-    return type(recipe)(**values | overrides)
+    if overrides.keys() & set(LENGTH):
+        overrides = dict.fromkeys(LENGTH) | overrides
+    return replace(recipe, **overrides)

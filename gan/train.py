@@ -9,39 +9,44 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.cli.options import (
-    checked,
-    command_line,
-    load_tensorflow,
-    make_parser,
-    not_empty,
-    run_command,
-    shown_path,
-)
+from gan.cli.commands import command_line, load_tensorflow, run_command
+from gan.cli.options import checked, make_parser, not_empty
 from gan.cli.progress import duration, say, warn
 from gan.data.images import Dataset, load_images
-from gan.designs import DESIGNS, build_design
+from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
 from gan.recipe import LENGTH, Recipe, device_number, positive_float, side_lengths, yes_or_no
 from gan.runs.run import CHECKPOINT_SECONDS, REPOSITORY, Run
 from gan.support.errors import UserError
+from gan.support.files import shown_path
 
 if TYPE_CHECKING:
-    from gan.training.loop import Outcome
+    from gan.training import Outcome
 
 LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options of the command line; `DESIGN --help` shows that design's own defaults."""
     designs = "\n".join(f"  {name:<10} {entry.summary}" for name, entry in DESIGNS.items())
     parser = make_parser(
         "train",
-        "Train a design; the same command again goes on where it stopped.\n\ndesigns:\n" + designs,
-        which_run="called as the design",
+        "Train a design; the same command again continues where it stopped.\n\ndesigns:\n"
+        + designs,
+        which_run="named after the design",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="The settings' defaults are the documents' numbers, in each design's module.",
+        epilog="`python -m gan.train DESIGN --help` shows the settings and defaults of one design.",
     )
     parser.add_argument("design", metavar="DESIGN", choices=DESIGNS, help=", ".join(DESIGNS))
+    add_run_options(parser)
+    wants_help = {"-h", "--help"} & set(arguments)
+    design = next((word for word in arguments if word in DESIGNS), None)
+    add_settings(parser, find_recipe(design) if wants_help and design else None)
+    return parser.parse_args(arguments)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a training takes besides its recipe."""
     parser.add_argument(
         "--data",
         type=not_empty,
@@ -79,12 +84,21 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         type=checked(positive_float),
         metavar="S",
         default=CONNECT_SECONDS,
-        help="wait so long for the other workers that TF_CONFIG names "
+        help="seconds to wait for the other workers that TF_CONFIG names "
         f"(default: {CONNECT_SECONDS:g})",
     )
+
+
+def add_settings(parser: argparse.ArgumentParser, recipe: Recipe | None) -> None:
+    """Add an option for each setting; of one `recipe` only those it has, with its numbers."""
     settings = parser.add_argument_group("settings")
     length = settings.add_mutually_exclusive_group()
     for field in fields(Recipe):
+        text, value = field.metadata["help"], getattr(recipe, field.name, None)
+        if value is not None:
+            text += f" (default: {value})"
+        elif recipe and field.name not in LENGTH:
+            continue
         option, check = f"--{field.name.replace('_', '-')}", field.metadata["check"]
         if check is yes_or_no:
             kind = {"action": argparse.BooleanOptionalAction}
@@ -93,13 +107,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
             metavar = f"{{{','.join(choices)}}}" if choices else "N"
             kind = {"metavar": metavar, "type": checked(check)}
         group = length if field.name in LENGTH else settings
-        group.add_argument(option, help=field.metadata["help"], **kind)
-    return parser.parse_args(arguments)
+        group.add_argument(option, help=text, **kind)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says; 0 at the end of the run, 128 + signal when stopped."""
-    options = parse(arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments)
     run = Run(options.name or options.design, options.root)
     config = None if options.fresh else run.config()
     dataset = load_dataset(options.data, options.image_size, config)
@@ -108,8 +121,8 @@ def main(arguments: list[str] | None = None) -> int:
     import keras
     import tensorflow as tf
 
-    from gan.devices.strategy import choose_strategy, worker_losses
-    from gan.training import loop
+    from gan.devices.strategy import choose_strategy
+    from gan.devices.workers import worker_losses
 
     keras.utils.set_random_seed(options.seed)  # the weights' first values
     overrides = {field.name: getattr(options, field.name) for field in fields(Recipe)}
@@ -130,10 +143,9 @@ def main(arguments: list[str] | None = None) -> int:
     say(f"data    {dataset.name}, {len(dataset.images):,} images ({dataset.source})")
     say(f"device  {devices}")
 
-    outcome = loop.train(
-        design,
-        run,
-        dataset,
+    outcome = design.train(
+        run=run,
+        dataset=dataset,
         seed=options.seed,
         fresh=options.fresh,
         tensorboard=options.tensorboard,

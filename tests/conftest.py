@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from faults import REPOSITORY, finish, start  # noqa: F401
 
-from gan.cli.options import load_tensorflow, run_command
+from gan.cli import load_tensorflow, run_command
 from gan.data import download
 from gan.data.digits import draw_digits
 from gan.designs import build_design

@@ -7,9 +7,11 @@ import tensorflow as tf
 from conftest import STEPS, assert_changed, seeded, step_inputs, weights
 from numpy_gan import SGD, Adam, DenseGAN
 
+from gan.data import load_images
 from gan.dense import DENSE, GAN
 from gan.designs import build_design
 from gan.recipe import override
+from gan.runs import Run
 
 DESIGNS = {"dense": Adam, "dense-sgd": SGD}
 
@@ -22,7 +24,7 @@ def check_equals_numpy(name, steps):
     untrained = theirs.generate(noise)
     dtype = keras.config.floatx()
     for inputs in step_inputs(noises=2)[:steps]:
-        figures = ours.train_step(*(array.astype(dtype) for array in inputs))
+        figures = ours.step(*(array.astype(dtype) for array in inputs))
         for key, expected in theirs.step(*inputs).items():
             assert float(figures[key]) == pytest.approx(expected, abs=1e-4), key
 
@@ -54,7 +56,7 @@ def test_the_shared_clock_ticks_three_times_a_step():
     gan = seeded("dense")
     assert gan.d_optimizer is gan.g_optimizer
     real_images, d_noise, g_noise = (a.astype("float32") for a in step_inputs(noises=2)[0])
-    gan.train_step(real_images, d_noise, g_noise)
+    gan.step(real_images, d_noise, g_noise)
     assert int(gan.d_optimizer.iterations) == 3
 
 
@@ -63,7 +65,7 @@ def test_an_update_of_d_changes_d_only(name):
     gan = seeded(name)
     real_images = step_inputs(noises=2)[0][0].astype("float32")
     before = weights(gan.generator), weights(gan.discriminator)
-    gan._train_discriminator(real_images, target=1.0)
+    gan.train_discriminator(real_images, target=1.0)
     assert_changed(before[0], weights(gan.generator), none=True)
     assert_changed(before[1], weights(gan.discriminator))
 
@@ -73,7 +75,7 @@ def test_the_fakes_leave_moving_statistics_alone_and_the_g_step_moves_them_once(
     real_images, d_noise, g_noise = (a.astype("float32") for a in step_inputs(noises=2)[0])
     norm = next(x for x in gan.generator.layers if isinstance(x, keras.layers.BatchNormalization))
     activations = gan.generator.layers[1](gan.generator.layers[0](g_noise))
-    gan.train_step(real_images, d_noise, g_noise)
+    gan.step(real_images, d_noise, g_noise)
     expected = 0.2 * tf.reduce_mean(activations, axis=0)  # momentum 0.8, from zero, once
     np.testing.assert_allclose(norm.moving_mean.numpy(), expected, atol=1e-6)
 
@@ -86,16 +88,13 @@ def test_the_discriminator_learns(name):
     gan.g_optimizer = keras.optimizers.SGD(0.0)
     gan.g_optimizer.build(gan.generator.trainable_variables)
     losses = [
-        float(gan.train_step(*(array.astype("float32") for array in inputs))["d_loss"])
+        float(gan.step(*(array.astype("float32") for array in inputs))["d_loss"])
         for inputs in step_inputs(noises=2)
     ]
     assert losses[-1] < 0.5 * losses[0]
 
 
 def test_the_documents_class(tmp_path, small_data):
-    from gan.data.images import load_images
-    from gan.runs.run import Run
-
     gan = GAN()
     assert gan.recipe == DENSE
     assert gan.build_generator().output_shape == (None, 28, 28, 1)
@@ -108,6 +107,18 @@ def test_the_documents_class(tmp_path, small_data):
     names = {path.name for path in run.images.iterdir()}
     assert {"0.png", "5.png", "final.png", "77.png", "training.gif"} < names
     assert run.grid("77").read_bytes() == run.grid("final").read_bytes()
+
+
+def test_train_called_again_continues_and_takes_steps_too(tmp_path, small_data):
+    options = {"run": Run("dense", tmp_path), "dataset": load_images(small_data)}
+    small = {"batch_size": 8, "sample_interval": 5}
+    assert GAN().train(3, 8, 5, **options).trained == 3  # as the document calls it
+    assert GAN().train(steps=5, **small, **options).trained == 2
+    gan = GAN()
+    assert gan.train(steps=1, run=Run("other", tmp_path), dataset=load_images(small_data)).done == 1
+    assert (gan.recipe.batch_size, gan.recipe.sample_interval) == (32, 200)
+    gan.train(epochs=1, run=Run("third", tmp_path), dataset=load_images(small_data))
+    assert (gan.recipe.batch_size, gan.recipe.sample_interval) == (128, 50)
 
 
 def test_a_recipe_names_the_setting_that_is_wrong():

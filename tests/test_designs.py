@@ -15,9 +15,9 @@ from test_train import contents
 
 from gan import generate, train
 from gan.designs import DESIGNS, build_design
-from gan.runs.run import Run
+from gan.pictures import save_grid
+from gan.runs import Run
 from gan.support.errors import UserError
-from gan.training.loop import all_variables
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 
@@ -47,7 +47,15 @@ RECIPES = {
         "order": "sequential",
         "last_batch": "dropped",
     },
-    "mlp": {"epochs": 50, "batch_size": 64, "learning_rate": 2e-4, "beta_1": 0.5},
+    "mlp": {
+        "epochs": 50,
+        "batch_size": 64,
+        "learning_rate": 2e-4,
+        "beta_1": 0.5,
+        "sample_interval": 400,
+        "order": "shuffled",
+        "last_batch": "kept",
+    },
     "dcgan": {
         "epochs": 50,
         "batch_size": 256,
@@ -68,11 +76,11 @@ def one_step(design):
     """Run a step on a batch of 8."""
     noises = len(design.noise_counts(8))
     inputs = step_inputs(noises, batch=8, noise_count=design.noise_counts(8)[0])[0]
-    return design.train_step(*(array.astype("float32") for array in inputs))
+    return design.step(*(array.astype("float32") for array in inputs))
 
 
 def test_the_table_has_the_five_designs():
-    assert list(DESIGNS)[:5] == ["dense", "dense-sgd", "d-on-g", "mlp", "dcgan"]
+    assert list(DESIGNS) == ["dense", "dense-sgd", "d-on-g", "mlp", "dcgan"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -147,6 +155,40 @@ def test_each_optimizer_ticks_as_the_documents_does(name):
 
 
 @pytest.mark.parametrize("name", DESIGNS)
+def test_a_step_never_sets_trainable(name, monkeypatch):
+    design = seeded(name, batch_size=8)
+
+    def refuse(self, value):
+        raise AssertionError("trainable was set")
+
+    flag = keras.layers.Layer.trainable
+    monkeypatch.setattr(keras.layers.Layer, "trainable", flag.setter(refuse))
+    one_step(design)
+
+
+@pytest.mark.parametrize("name", ["dense", "d-on-g", "mlp"])
+def test_g_learns_where_d_is_sure(name):
+    """The loss comes from the logit; a probability clipped at 1e-7 would give 16, no gradient."""
+    design = seeded(name, batch_size=8)
+    dense = [x for x in design.discriminator.layers if isinstance(x, keras.layers.Dense)]
+    dense[-1].bias.assign([-50.0])
+    before = design.generator.layers[0].kernel.numpy()
+    assert float(one_step(design)["g_loss"]) > 40
+    assert_changed([before], [design.generator.layers[0].kernel.numpy()])
+
+
+@pytest.mark.parametrize("name", ["d-on-g", "mlp"])
+def test_a_grid_shows_the_one_noise_after_its_step(tmp_path, small_data, name):
+    options = ("--root", tmp_path, "--data", small_data, "--batch-size", 64, "--steps", 1)
+    assert run_here(train.main, name, *options) == 0
+    run, design = Run(name, tmp_path), build_design(name, batch_size=64)
+    run.resume(design.all_variables)
+    save_grid(tmp_path / "expected.png", design.sample(design.grid_noise(0)))
+    drawn = run.grid("0_0" if name == "d-on-g" else "0").read_bytes()
+    assert drawn == (tmp_path / "expected.png").read_bytes()
+
+
+@pytest.mark.parametrize("name", DESIGNS)
 def test_moving_statistics_move_when_the_documents_do(name):
     """Once a step; with mlp twice, as its G is in training mode for D's fakes too."""
     design = seeded(name, batch_size=8)
@@ -184,7 +226,7 @@ def test_other_image_shapes(name, shape):
     assert design.sample(np.zeros((2, 10), "float32")).shape == (2, *shape)
     noise = np.random.default_rng(0).normal(size=(2, 4, 10)).astype("float32")
     noise = noise[: len(design.noise_counts(4))]
-    figures = design.train_step(np.zeros((4, *shape), "float32"), *noise)
+    figures = design.step(np.zeros((4, *shape), "float32"), *noise)
     assert all(np.isfinite(float(value)) for value in figures.values())
 
 
@@ -194,6 +236,28 @@ def test_one_seed_gives_equal_nets_that_stay_equal():
         one_step(design)
     for a, b in zip(weights(one.generator), weights(two.generator), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_every_design_trains_on_an_array_and_knows_it_again(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 12, 12), np.uint8)
+    options = {"images": images, "run": Run("mine", tmp_path)}
+    build = lambda: build_design("d-on-g", (12, 12, 1), batch_size=4)  # noqa: E731
+    assert build().train(steps=2, **options).trained == 2
+    assert build().train(steps=3, **options).trained == 1
+    with pytest.raises(UserError, match="was started with the data an array in Python"):
+        build().train(steps=4, **options | {"images": images[1:]})
+    with pytest.raises(UserError, match="images must be uint8"):
+        build().train(steps=4, **options | {"images": images / 255})
+    with pytest.raises(UserError, match="multiples of 4"):
+        build().train(steps=4, **options | {"images": images[:, 1:]})
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_design_is_a_keras_model_of_its_samples(name):
+    design = build_design(name)
+    noise = np.random.default_rng(0).normal(size=(4, 100)).astype("float32")
+    assert isinstance(design, keras.Model)
+    np.testing.assert_array_equal(design(noise), design.sample(noise))
 
 
 @pytest.mark.parametrize("name", DESIGNS)
@@ -274,11 +338,11 @@ def test_bfloat16_is_an_option_that_keeps_float32_where_it_shows(name):
         seeded(name, batch_size=8, precision=precision) for precision in ("float32", "bfloat16")
     )
     assert keras.config.dtype_policy().name == "float32"
-    assert {v.dtype for v in all_variables(short)} == {v.dtype for v in all_variables(exact)}
+    assert {v.dtype for v in short.all_variables} == {v.dtype for v in exact.all_variables}
     layers = [layer for net in (short.generator, short.discriminator) for layer in net.layers]
     assert sum(layer.compute_dtype == "bfloat16" for layer in layers) >= len(layers) - 5
     inputs = step_inputs(len(exact.noise_counts(8)), batch=8)[0]
-    figures = [design.train_step(*inputs) for design in (exact, short)]
+    figures = [design.step(*inputs) for design in (exact, short)]
     for key in ("d_loss", "g_loss"):
         assert float(figures[1][key]) == pytest.approx(float(figures[0][key]), abs=0.02), key
     images, others = (design.sample(inputs[-1]).numpy() for design in (exact, short))

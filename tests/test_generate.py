@@ -12,13 +12,13 @@ from PIL import Image
 
 from gan import generate, train
 from gan.data import batches
+from gan.data.pixels import to_pixels
 from gan.designs import build_design, find_recipe
 from gan.evaluation import sampling
-from gan.pictures.grid import film_zoom, to_pixels
+from gan.pictures.grid import film_zoom
 from gan.recipe import override
-from gan.runs.run import Run
+from gan.runs import Run
 from gan.support.errors import UserError
-from gan.training.loop import all_variables
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 
@@ -71,7 +71,7 @@ def test_images_depend_on_the_seed_and_not_on_the_count(root, tmp_path):
 def first(root):
     """The first run's design as it was trained, and what it makes of the noise of seed 3."""
     design = build_design("dense", batch_size=8)
-    Run("first", root).resume(all_variables(design))
+    Run("first", root).resume(design.all_variables)
     noises = [
         batches.draw_noise(design.recipe, 3, first, batches.SAMPLE_NOISE, 1000)
         for first in (0, 1000)
@@ -372,5 +372,5 @@ def test_a_named_run_must_be_there(tmp_path):
     code, out, err = finish(start("generate", "--root", tmp_path, "--name", "dense"))
     assert (code, out) == (2, "")
     assert "no trained run 'dense'" in err
-    assert "there are: none; or take the weights" in err
+    assert "after a minute: none; or use the weights" in err
     assert os.listdir(tmp_path) == []

@@ -52,7 +52,7 @@ def test_a_saved_net_is_loaded_in_another_process(tmp_path):
 def test_a_script_is_quiet_and_writes_to_its_run_only(tmp_path, small_data):
     script = f"""
 from gan.dense import GAN
-from gan.runs.run import Run
+from gan.runs import Run
 
 gan = GAN()
 gan.train(epochs=4, batch_size=8, sample_interval=2, run=Run("mine", {str(tmp_path)!r}))

@@ -13,7 +13,7 @@ from documents import TapeDCGAN
 from keras import layers
 from numpy_gan import MlpGAN
 
-from gan.mlp import BatchNorm1d
+from gan.layers.pytorch import BatchNorm1d
 
 pytestmark = pytest.mark.usefixtures("float64")
 TOLERANCE = 1e-4
@@ -38,7 +38,7 @@ def test_mlp_equals_numpy():
     for step, inputs in enumerate(step_inputs(noises=2)):
         if step == STEPS - 1:
             inputs = tuple(array[:16] for array in inputs)  # an epoch's last, smaller batch
-        figures = ours.train_step(*inputs)
+        figures = ours.step(*inputs)
         for key, expected in theirs.step(*inputs).items():
             assert float(figures[key]) == pytest.approx(expected, abs=TOLERANCE), key
     for mine, expected in (
@@ -110,7 +110,7 @@ def test_d_on_g_equals_a_plain_loop():
     noise = np.random.default_rng(9).uniform(-1, 1, (6, 100))
     before = generator(noise)
     for real_images, d_noise, g_noise in step_inputs(noises=2, batch=4):
-        figures = ours.train_step(real_images, d_noise, g_noise)
+        figures = ours.step(real_images, d_noise, g_noise)
         fakes = generator(d_noise, training=False)
         labels = tf.constant([1.0] * 4 + [0.0] * 4, tf.float64)
         with tf.GradientTape() as tape:
@@ -150,7 +150,7 @@ def test_dcgan_equals_a_plain_loop():
     one, zero = tf.constant(1.0, tf.float64), tf.constant(0.0, tf.float64)
     for step, (real_images, z) in enumerate(step_inputs(noises=1, batch=8)):
         real_images = real_images[:5]  # fewer than the noise, as in an epoch's last step
-        figures = ours.train_step(real_images, z)
+        figures = ours.step(real_images, z)
         with tf.GradientTape(persistent=True) as tape:
             fakes = generator(z, training=True)
             real_logits, fake_logits = discriminator(real_images), discriminator(fakes)

@@ -12,7 +12,7 @@ from conftest import finish, run_here, start, variables
 from PIL import Image
 
 from gan import train
-from gan.runs.run import Run
+from gan.runs import Run
 
 LENGTH = 200
 

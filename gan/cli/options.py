@@ -1,20 +1,15 @@
-"""What the commands share: their common options, their errors, a quiet TensorFlow."""
+"""The options that commands share, and how an option's text is checked."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
-import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from gan.designs import DESIGNS
 from gan.recipe import seed_number
 from gan.runs.run import REPOSITORY
-from gan.support.errors import RunError, UserError
-
-BAD_INPUT = 2
+from gan.support.errors import BAD_INPUT, UserError
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,42 +66,11 @@ def a_path(text: str) -> Path:
     return Path(not_empty(text))
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder for the output before the work begins. Raises UserError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made or is no folder: {error.strerror}") from None
-
-
-def run_command(main: Callable[[], int]) -> None:
-    """Run `main` and exit with its code; what the user must know is one line on stderr."""
-    try:
-        code = main()
-        sys.stdout.flush()
-    except (UserError, RunError) as error:
-        message = " ".join(str(error).split())
-        print(f"error: {message}", file=sys.stderr)
-        code = BAD_INPUT if isinstance(error, UserError) else 1
-    except KeyboardInterrupt:
-        code = 130  # as a shell reports a command that SIGINT ended
-    except BrokenPipeError:  # whoever read our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    sys.exit(code)
-
-
-def load_tensorflow() -> None:
-    """Start TensorFlow and Keras, which takes seconds: after all cheap checks."""
-    import gan.support.quiet  # noqa: F401
-
-
-def command_line(module: str, *arguments: str) -> str:
-    """A command as the user can type it here: with the Python that runs now."""
-    python = "python" if shutil.which("python") == sys.executable else sys.executable
-    return shlex.join([shown_path(Path(python)), "-m", f"gan.{module}", *arguments])
-
-
-def shown_path(path: Path) -> str:
-    """A path as short as it can be said from here."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `choose_trained` reads."""
+    parser.add_argument("--design", choices=DESIGNS, help="the newest run of this design")
+    parser.add_argument(
+        "--shipped",
+        action="store_true",
+        help="the weights that come with the project, even where there are runs",
+    )

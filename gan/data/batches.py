@@ -97,15 +97,10 @@ def stream_seed(seed: int, step: tf.Tensor | int, stream: int) -> tf.Tensor:
 def draw_noise(
     recipe: Recipe, seed: int, step: tf.Tensor | int, stream: int, count: int
 ) -> tf.Tensor:
-    """Noise for `count` images, float32 [count, latent_dim]: N(0, 1), or U(-1, 1) if so wished."""
+    """Noise for `count` images, float32 [count, latent_dim]: N(0, 1) or U(-1, 1)."""
     # From the bits, as stateless_uniform makes other floats of them under XLA than without. Philox
     # by name, as the default algorithm depends on the device. (k + 1/2) / 2**23 is exact.
     shape, key = (count, recipe.latent_dim), stream_seed(seed, step, stream)
     bits = tf.random.stateless_uniform(shape, key, None, None, tf.uint32, alg="philox")
     uniform = (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
     return 2.0 * uniform - 1.0 if recipe.noise == "uniform" else tf.math.ndtri(uniform)
-
-
-def scale_pixels(images: tf.Tensor) -> tf.Tensor:
-    """uint8 pixels in 0..255 to float32 in [-1, 1], the range of tanh."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0

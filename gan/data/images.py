@@ -15,7 +15,7 @@ import numpy as np
 
 from gan.data.digits import draw_digits
 from gan.data.download import FASHION, MNIST, Unreachable, cache_folder, fetch
-from gan.data.formats import IDX_NAMES, read_idx, read_image_folder, read_npz
+from gan.data.formats import IDX_NAMES, check_shape, read_idx, read_image_folder, read_npz
 from gan.support.errors import UserError
 from gan.support.files import replacing
 
@@ -84,26 +84,44 @@ def load_images(
         return describe(built_in_digits(say), source, "the built-in digits")
 
     try:
-        if path.is_dir():
-            idx_files = [
-                file
-                for name in IDX_NAMES
-                for ending in ("", ".gz")
-                if (file := path / f"{name}{ending}").is_file()
-            ]
-            if idx_files and image_size:
-                raise UserError(f"--image-size goes with image files, and {path} holds IDX files")
-            images = read_idx(idx_files[0]) if idx_files else read_image_folder(path, image_size)
-        elif path.exists():
-            images = read_npz(path)
-        else:
-            raise UserError(
-                f"no data {source!r}: it is neither auto, mnist, fashion nor synthetic, and there "
-                "is no such file or folder"
-            )
+        images = read_path(path, image_size)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     return describe(images, str(path.resolve()), path.name)._replace(resized_to=image_size)
+
+
+def read_path(path: Path, image_size: tuple[int, int] | None) -> np.ndarray:
+    """The images of an .npz, a folder of IDX files or a folder of images. UserError, OSError."""
+    if path.is_dir():
+        idx_files = [
+            file
+            for name in IDX_NAMES
+            for ending in ("", ".gz")
+            if (file := path / f"{name}{ending}").is_file()
+        ]
+        if not idx_files:
+            return read_image_folder(path, image_size)
+        if image_size:
+            raise UserError(f"--image-size goes with image files, and {path} holds IDX files")
+        return read_idx(idx_files[0])
+    if path.exists():
+        return read_npz(path)
+    raise UserError(
+        f"no data {str(path)!r}: it is neither auto, mnist, fashion nor synthetic, and there is no "
+        "such file or folder"
+    )
+
+
+def of_array(images: np.ndarray) -> Dataset:
+    """The data set of an array in Python, uint8 [N, H, W] or [N, H, W, 1 or 3] in 0..255.
+
+    Raises UserError for another type or shape, or sides that are no multiples of 4.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise UserError(f"images must be uint8, 0..255, not {images.dtype}")
+    check_shape(images.shape, "images")
+    return describe(np.ascontiguousarray(images), "an array in Python", "an array in Python")
 
 
 class Mnist(NamedTuple):

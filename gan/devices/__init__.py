@@ -1,1 +1,1 @@
-"""The devices and workers that train together."""
+"""The GPU-aware set-up of tf.distribute: `strategy.choose_strategy`, and the workers."""

@@ -1,1 +1,1 @@
-"""New images from trained nets, and how good they are."""
+"""New images from trained nets (`sampling`), and how good they are (`measure`)."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gan.data import batches
-from gan.pictures.grid import to_pixels
+from gan.data.pixels import to_pixels
 
 if TYPE_CHECKING:
-    from gan.training.loop import Design
+    from gan.design import Design
 
 CHUNK, LEAST_CHUNK = 1000, 16  # images made at a time: memory does not grow with their number,
 PIXELS = CHUNK * 28 * 28  # nor with their size

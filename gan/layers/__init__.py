@@ -1,1 +1,1 @@
-"""What Keras does not have: layers and losses that several devices share, and precision."""
+"""What Keras does not have: folded UpSampling, PyTorch's layers, precision, replicas."""

@@ -33,6 +33,21 @@ def read_metrics(path: Path) -> Columns:
         raise OSError(None, "it is not as it was written", str(path)) from None
 
 
+def as_means(columns: Columns, d_loss_terms: int) -> Columns:
+    """`columns` with d_loss as the mean of its real and fake halves, under a name that says so.
+
+    `d_loss_terms` is 2 where d_loss is their sum. The mean is ln 2 where D cannot tell them apart.
+    """
+    if d_loss_terms == 1:
+        return columns
+    return {
+        (f"d_loss / {d_loss_terms}" if name == "d_loss" else name): (
+            values / d_loss_terms if name == "d_loss" else values
+        )
+        for name, values in columns.items()
+    }
+
+
 def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, 5th and 95th percentile of POINTS stretches of `values` [steps], or of fewer."""
     stretches = np.array_split(values, min(POINTS, len(values)))
@@ -42,20 +57,20 @@ def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def draw_curves(columns: Columns, picture: Path, d_loss_terms: int) -> None:
-    """Draw a log's `columns` as `picture`, a PNG: losses, accuracy, what they tell of theory.
+def draw_curves(columns: Columns, picture: Path) -> None:
+    """Draw the `columns` of a log as `picture`, a PNG: losses, accuracy, what they tell of theory.
 
-    `d_loss_terms` is 2 where d_loss is the sum of its halves and not their mean. D cannot tell
-    real from fake where that mean is ln 2; ln 2 less the mean estimates the Jensen-Shannon
-    divergence (document 001): too low where D is not the best there is, too high where it knows
-    its training images by heart. Raises OSError.
+    d_loss is a mean here (`as_means`): ln 2 less it estimates the Jensen-Shannon divergence, as
+    the d_on_g notebook tells; too low if D is not the best there is, too high if it knows its
+    training images by heart. Raises OSError.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure  # not pyplot, which would keep every figure
 
     if not len(columns["step"]):
         return
-    d_loss = columns["d_loss"] / d_loss_terms
+    d_name = next(name for name in columns if name.startswith("d_loss"))
+    d_loss = columns[d_name]
     steps = thin(columns["step"])[0]
     figure = Figure(figsize=(8, 6), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -66,7 +81,6 @@ def draw_curves(columns: Columns, picture: Path, d_loss_terms: int) -> None:
         axis.plot(steps, mean, color, label=label, linewidth=1.2)
         axis.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)
 
-    d_name = "d_loss" if d_loss_terms == 1 else f"d_loss / {d_loss_terms}"
     draw(losses, d_loss, d_name, "C0")
     draw(losses, columns["g_loss"], "g_loss", "C1")
     losses.axhline(LN2, color="0.5", linestyle=":", label="ln 2")

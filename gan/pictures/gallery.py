@@ -1,64 +1,64 @@
-"""What a run shows of itself: grids as its document draws them, its losses, its page."""
+"""The pictures of one run: grids as its document draws them, its losses, its page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from gan.data import batches
 from gan.data.batches import Schedule
-from gan.pictures.curves import Columns, draw_curves, read_metrics
+from gan.pictures.curves import Columns, as_means, draw_curves, read_metrics
 from gan.pictures.grid import save_gif, save_grid
 from gan.pictures.page import write_page
 from gan.runs.run import Run
 
 if TYPE_CHECKING:
-    from gan.training.loop import Design
+    from gan.design import Design
 
 
-def draw_grids(design: Design, run: Run, noise: tf.Tensor, done: int, schedule: Schedule) -> None:
-    """Draw what is due after `done` steps: the document's grid; at the end the last, and a GIF."""
-    if name := design.grid_name(done - 1, schedule.steps_per_epoch):
-        save_grid(run.grid(name), design.sample(noise))
-    if done == schedule.total_steps:
-        save_grid(run.grid("final"), design.sample(noise))
-        grids = grids_until(design, run, done, schedule)
-        save_gif(run.images / "training.gif", list(grids.values()))
+class Gallery:
+    """What `design`, trained by `schedule`, shows in the folder of images of `run`."""
+
+    def __init__(self, design: Design, run: Run, schedule: Schedule) -> None:
+        self.design, self.run, self.schedule = design, run, schedule
+        self.noise = design.grid_noise(schedule.seed)
+
+    def draw(self, done: int) -> None:
+        """Draw what is due after `done` steps: a grid; at the end final.png and the GIF."""
+        if name := self.design.grid_name(done - 1, self.schedule.steps_per_epoch):
+            save_grid(self.run.grid(name), self.design.sample(self.noise))
+        if done == self.schedule.total_steps:
+            save_grid(self.run.grid("final"), self.design.sample(self.noise))
+            save_gif(self.run.images / "training.gif", list(self.grids(0, done).values()))
+
+    def grids(self, first: int, done: int) -> dict[int, Path]:
+        """The grids of the steps from `first` to before `done`, by step, in order."""
+        per_epoch = self.schedule.steps_per_epoch
+        names = {step: self.design.grid_name(step, per_epoch) for step in range(first, done)}
+        return {step: self.run.grid(name) for step, name in names.items() if name}
+
+    def publish(
+        self, done: int, commands: Sequence[tuple[str, str]], metrics: Path | None = None
+    ) -> Columns:
+        """Draw curves.png and index.html after `done` steps, from the log `metrics`.
+
+        `metrics` is the run's own by default, `commands` is what the page says can be done next.
+        Returns the log's columns. Raises OSError, also if it is not the log of `done` steps.
+        """
+        metrics = metrics or self.run.metrics
+        columns = read_metrics(metrics)
+        if len(columns.get("step", ())) != done:
+            raise OSError(None, "it is not as it was written", str(metrics))
+        means = as_means(columns, self.design.d_loss_terms)
+        draw_curves(means, self.run.grid("curves"))
+        grids = list(self.grids(0, done).values())
+        write_page(self.run, means, grids, done, self.schedule.total_steps, commands)
+        return columns
 
 
-def grids_until(
-    design: Design, run: Run, done: int, schedule: Schedule, first: int = 0
-) -> dict[int, Path]:
-    """The document's grids of the steps from `first` to before `done`, in order."""
-    names = {step: design.grid_name(step, schedule.steps_per_epoch) for step in range(first, done)}
-    return {step: run.grid(name) for step, name in names.items() if name}
-
-
-def publish(design: Design, run: Run, metrics: Path, done: int, schedule: Schedule) -> Columns:
-    """Draw what shows how far the run is: its losses, and the page to look through it.
-
-    Returns the columns of the log `metrics`, which it is drawn from. Raises OSError, also where
-    that is not the log of `done` steps any more.
-    """
-    columns = read_metrics(metrics)
-    if len(columns.get("step", ())) != done:
-        raise OSError(None, "it is not as it was written", str(metrics))
-    draw_curves(columns, run.grid("curves"), design.d_loss_terms)
-    grids = grids_until(design, run, done, schedule)
-    total, terms = schedule.total_steps, design.d_loss_terms
-    write_page(run, columns, list(grids.values()), done, total, terms)
-    return columns
-
-
-def save_samples(design: Design, name: str, run: Run | None = None, seed: int = 0) -> None:
-    """Draw the grid `name` of `run` from the design as it is now."""
-    path = (run or Run(design.name)).grid(name)
+def save_samples(design: Design, name: str, run: Run | str | None = None, seed: int = 0) -> None:
+    """Draw the grid `name` of `run` (default: the one named after the design) as it is now."""
+    run = run if isinstance(run, Run) else Run(run or design.name)
+    path = run.grid(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_grid(path, design.sample(grid_noise(design, seed)))
-
-
-def grid_noise(design: Design, seed: int) -> tf.Tensor:
-    """The one noise [grid_count, latent_dim] that all grids of a run show."""
-    return batches.draw_noise(design.recipe, seed, 0, batches.GRID_NOISE, design.grid_count)
+    save_grid(path, design.sample(design.grid_noise(seed)))

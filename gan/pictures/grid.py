@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gan.data.pixels import to_pixels
 from gan.support.files import replacing
 
 ZOOM = 3  # screen pixels for one of ours: 28 pixels are too few to look at
@@ -19,16 +20,6 @@ GIF_SECONDS = 8  # from the first frame to the last
 GIF_GREYS, GIF_COLOURS = 16, 64
 FILM_ZOOM = 8  # at most, as far as GIF_WIDTH has room for it
 FILM_MILLISECONDS = 80  # for each image
-
-
-def to_pixels(images: np.ndarray) -> np.ndarray:
-    """Images in [-1, 1], any shape -> uint8 in 0..255, rounded down as document 001 does.
-
-    Images that are uint8 already stay as they are.
-    """
-    if getattr(images, "dtype", None) == np.uint8:
-        return images
-    return np.clip(np.asarray(images, np.float32) * 127.5 + 127.5, 0, 255).astype(np.uint8)
 
 
 def combine_images(generated_images: np.ndarray, columns: int | None = None) -> np.ndarray:

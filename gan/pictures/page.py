@@ -5,17 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from gan.cli.options import command_line
-from gan.designs import DESIGNS, find_recipe
+from gan.designs import DESIGNS
 from gan.evaluation.metrics import FIGURES
 from gan.pictures.curves import Columns, thin
-from gan.recipe import LENGTH
-from gan.runs.run import REPOSITORY, Run
+from gan.runs.run import Run
 from gan.support.files import replacing
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -29,12 +26,12 @@ def write_page(
     grids: Sequence[Path],
     done: int,
     total: int,
-    d_loss_terms: int = 1,
+    commands: Sequence[tuple[str, str]],
 ) -> None:
     """Write the page of `run` after `done` of `total` steps. Raises OSError.
 
-    `columns` are its log, `grids` its pictures, in order; those that are missing are left out.
-    `d_loss_terms`: see `gan.pictures.curves.draw_curves`.
+    `columns` are its log, `grids` its pictures, in order; missing ones are left out. `commands`
+    are what can be done next: (what for, command).
     """
     config = run.config()
     # Before the end, a last grid is that of a shorter training which goes on.
@@ -44,22 +41,20 @@ def write_page(
     shown = min(len(grids), GRIDS, max(1, BYTES // largest))
     chosen = np.linspace(len(grids) - 1, 0, shown).round().astype(int)[::-1]
     design = config["design"]
-    known = design in DESIGNS  # one built in Python may be called otherwise
+    summary = DESIGNS[design].summary if design in DESIGNS else design  # built in Python
     film = run.images / "training.gif"
     curves = {name: thin(values)[0] for name, values in columns.items() if len(values)}
-    if d_loss_terms > 1 and curves:  # as the mean, which is ln 2 where D cannot tell
-        curves[f"d_loss / {d_loss_terms}"] = curves.pop("d_loss") / d_loss_terms
     data = config["data"]
     count, height, width, channels = data["images"]
     content = {
         "title": run.name,
         "done": done,
-        "summary": f"{DESIGNS[design].summary if known else design}; {done:,} of {total:,} steps "
+        "summary": f"{summary}; {done:,} of {total:,} steps "
         f"on {count:,} images of {data['name']}, {height}x{width}x{channels}",
         "grids": [{"name": grids[index].stem, "png": encoded(grids[index])} for index in chosen],
         "gif": encoded(film) if done == total and film.exists() else None,
         "curves": {name: values.tolist() for name, values in curves.items()},
-        "commands": commands(run, config, done, total) if known else [],
+        "commands": commands,
         "config": [
             *((name, str(value)) for name, value in config["recipe"].items() if value is not None),
             ("seed", str(config["seed"])),
@@ -77,27 +72,6 @@ def write_page(
 def encoded(path: Path) -> str:
     """The bytes of a file as base64 text."""
     return base64.b64encode(path.read_bytes()).decode()
-
-
-def commands(run: Run, config: dict, done: int, total: int) -> list[tuple[str, str]]:
-    """What can be done next: (what for, command)."""
-    root = [] if run.root == REPOSITORY else ["--root", str(run.root)]
-    name = ["--name", run.name, *root]
-    usual = asdict(find_recipe(config["design"]))
-    settings = []
-    for setting, value in config["recipe"].items():
-        if value is not None and value != usual[setting] and setting not in LENGTH:
-            option = setting.replace("_", "-")
-            yes_or_no = f"--{option}" if value else f"--no-{option}"
-            settings += [yes_or_no] if isinstance(value, bool) else [f"--{option}", str(value)]
-    seed = ["--seed", str(config["seed"])] if config["seed"] else []
-    steps = total if done < total else 2 * total
-    train = command_line("train", config["design"], *name, *seed, *settings, "--steps", str(steps))
-    return [
-        ("go on training:" if done < total else "train as long again:", train),
-        ("draw new images:", command_line("generate", *name)),
-        ("measure it against MNIST:", command_line("evaluate", *name)),
-    ]
 
 
 def result(run: Run) -> list[tuple[str, ...]]:

@@ -1,1 +1,9 @@
-"""What a training leaves: a run's folder, its checkpoints, trained and shipped weights."""
+"""What a training leaves: a run's folder, its checkpoints, trained and shipped weights.
+
+`Run` is a run's folder, `find_runs` lists them, `load` builds what one has trained.
+"""
+
+from gan.runs.run import Run, find_runs
+from gan.runs.trained import Shipped, choose_trained, load
+
+__all__ = ["Run", "Shipped", "choose_trained", "find_runs", "load"]

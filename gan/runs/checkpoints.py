@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.recipe import LENGTH
+from gan.runs.config import identity
 from gan.support.errors import UserError
 from gan.support.files import remove, replacing
 
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 KEEP = 3
-
-
-def identity(config: dict) -> dict:
-    """What of a run's config its steps depend on: not how long it is, nor where its data lay."""
-    recipe = {name: value for name, value in config["recipe"].items() if name not in LENGTH}
-    names = ("design", "seed")
-    return {name: config[name] for name in names} | recipe | {"data": config["data"]["digest"]}
 
 
 class Checkpoints:

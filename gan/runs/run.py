@@ -24,7 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gan.runs.checkpoints import Checkpoints, identity
+from gan.runs.checkpoints import Checkpoints
+from gan.runs.config import identity, is_config
 from gan.support.errors import UserError
 from gan.support.files import remove, replacing, sweep
 
@@ -220,26 +221,6 @@ class Run:
 def is_name(name: str) -> bool:
     """Whether a run may be called so: as a folder, and not as one of the project's own."""
     return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)) and name not in RESERVED
-
-
-def is_config(config: object) -> bool:
-    """Whether `config` has everything that the commands read from one."""
-    match config:
-        case {
-            "design": str(),
-            "recipe": dict(),
-            "seed": int(),
-            "data": {
-                "source": str(),
-                "name": str(),
-                "digest": str(),
-                "images": [int(), int(), int(), int()],
-                "resized_to": None | [int(), int()],
-            },
-            "versions": dict(),
-        }:
-            return True
-    return False
 
 
 def find_runs(root: Path | str) -> list[Run]:

@@ -6,20 +6,19 @@ experiments/reference/<design>/weights-<n>.npy  see gan.runs.weights
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.cli.options import shown_path
-from gan.cli.progress import say
 from gan.designs import DESIGNS, build_design
 from gan.runs.run import REPOSITORY, Run, find_runs
 from gan.runs.weights import load_weights, net_variables
 from gan.support.errors import UserError
+from gan.support.files import shown_path
 
 if TYPE_CHECKING:
-    from gan.training.loop import Design
+    from gan.design import Design
 
 REFERENCE = REPOSITORY / "experiments" / "reference"
 BEST = "dense"  # the design whose shipped weights are taken when none is named
@@ -48,52 +47,47 @@ class Shipped:
         return self.root / "images" / f"shipped-{self.name}" / f"{name}.png"
 
 
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `choose_trained` reads."""
-    parser.add_argument("--design", choices=DESIGNS, help="the newest run of this design")
-    parser.add_argument(
-        "--shipped",
-        action="store_true",
-        help="the weights that come with the project, even where there are runs",
-    )
+def choose_trained(
+    root: Path,
+    name: str | None = None,
+    design: str | None = None,
+    shipped: bool = False,
+    say: Callable[[str], None] = print,
+) -> Run | Shipped:
+    """The run `name`, else the newest run (of `design`); if there is none, what is shipped.
 
-
-def choose_trained(options: argparse.Namespace) -> Run | Shipped:
-    """The run that is named, or else trained last; where there is none, what is shipped.
-
-    Raises UserError when there is neither.
+    `shipped` leaves the runs aside. `say` is told of runs that are left out. Raises UserError if
+    there is neither.
     """
-    if options.name and (options.design or options.shipped):
+    if name and (design or shipped):
         raise UserError("give --name, or --design and --shipped, not both")
-    runs = [] if options.shipped else find_runs(options.root)
-    if options.name:
-        named = Run(options.name, options.root)
+    runs = [] if shipped else find_runs(root)
+    if name:
+        named = Run(name, root)
         if named.name in (run.name for run in runs):
             return named
-        missing = f"trained run {options.name!r}"
+        missing = f"trained run {name!r}"
     else:
         for run in reversed(runs):
             try:
-                design = run.config()["design"]
+                trained = run.config()["design"]
             except UserError as error:
                 say(f"left out: {error}")
                 continue
-            if design not in DESIGNS:  # one built in Python
-                say(f"left out: run {run.name!r} is of {design!r}, which is not among the designs")
-            elif options.design in (None, design):
+            if trained not in DESIGNS:  # one built in Python
+                say(f"left out: run {run.name!r} is of {trained!r}, which is not among the designs")
+            elif design in (None, trained):
                 return run
-        missing = f"trained run of {options.design}" if options.design else "trained run"
-        if (REFERENCE / (options.design or BEST) / "config.json").exists():
-            here = f"no run of {options.design} here" if options.design else "no run here"
-            why = "" if options.shipped else f"{here}, so "
-            return Shipped(options.design or BEST, options.root, why)
-        if options.shipped:
-            raise UserError(f"no weights of {options.design} come with the project")
+        missing = f"trained run of {design}" if design else "trained run"
+        if (REFERENCE / (design or BEST) / "config.json").exists():
+            here = f"no run of {design} here" if design else "no run here"
+            return Shipped(design or BEST, root, "" if shipped else f"{here}, so ")
+        if shipped:
+            raise UserError(f"no weights of {design} come with the project")
     there = ", ".join(run.name for run in runs) or "none"
     raise UserError(
-        f"no {missing} in {shown_path(options.root / 'experiments')}; of those with a checkpoint, "
-        f"which each has after a minute, there are: {there}; or take the weights that come with "
-        "the project: --shipped"
+        f"no {missing} in {shown_path(root / 'experiments')}; runs with a checkpoint, which each "
+        f"has after a minute: {there}; or use the weights that come with the project: --shipped"
     )
 
 
@@ -104,6 +98,4 @@ def load(trained: Run | Shipped) -> tuple[Design, int]:
     if isinstance(trained, Shipped):
         load_weights(trained.folder, net_variables(design))
         return design, config["steps"]
-    from gan.training.loop import all_variables
-
-    return design, trained.resume(all_variables(design), config)
+    return design, trained.resume(design.all_variables, config)

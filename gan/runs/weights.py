@@ -15,7 +15,7 @@ from gan.support.errors import UserError
 from gan.support.files import remove, replacing
 
 if TYPE_CHECKING:
-    from gan.training.loop import Design
+    from gan.design import Design
 
 VALUES_IN_A_FILE = 4_000_000
 

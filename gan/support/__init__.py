@@ -1,1 +1,1 @@
-"""What everything else rests on: errors, files that are whole or absent, a quiet TensorFlow."""
+"""What all else rests on: errors of one line, files whole or absent, a quiet TensorFlow."""

@@ -1,5 +1,7 @@
 """The exceptions that the commands print as one line."""
 
+BAD_INPUT = 2  # a command's exit code
+
 
 class UserError(ValueError):
     """Bad input, with a message of one line that says what is wrong and what to do.

@@ -1,125 +1,38 @@
 """The one training loop, for any design.
 
 A step is a function of (variables, seed, step number), so the loop may run as many steps in one
-compiled call as it likes, stop after any of them, and go on later to the same bytes.
+compiled call as it likes, stop after any of them, and continue later to the same bytes.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import platform
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import ExitStack
-from typing import NamedTuple, Protocol
+from contextlib import ExitStack, nullcontext
+from typing import TYPE_CHECKING, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from gan.cli.commands import next_commands
 from gan.cli.progress import Report, say
-from gan.data import batches
 from gan.data.batches import Schedule
 from gan.data.images import Dataset, load_images
-from gan.devices.strategy import Workers, worker_losses
-from gan.layers.replicas import my_slice
+from gan.devices.workers import Workers, worker_losses
 from gan.pictures.board import check_board, write_board
-from gan.pictures.gallery import draw_grids, grid_noise, grids_until, publish
-from gan.recipe import Recipe
+from gan.pictures.curves import Columns
+from gan.pictures.gallery import Gallery
+from gan.runs.config import describe
 from gan.runs.run import CHECKPOINT_SECONDS, Run
 from gan.support.errors import UserError
 from gan.support.quiet import is_exact
 from gan.training.endings import check_finite, stop_signals, what_is_left
+from gan.training.steps import STEPS_PER_CALL, compile_steps
 
-STEPS_PER_CALL = 100  # at most; enough that the cost of a call vanishes
+if TYPE_CHECKING:
+    from gan.design import Design
+
 SECONDS_PER_CALL = 0.25  # about; the live line and Ctrl-C wait for no longer
-
-
-class Design(Protocol):
-    """What the loop asks of a design; `gan.dense.GAN` is one."""
-
-    name: str
-    recipe: Recipe
-    image_shape: tuple[int, int, int]
-    generator: keras.Model
-    discriminator: keras.Model
-    d_optimizer: keras.optimizers.Optimizer
-    g_optimizer: keras.optimizers.Optimizer
-    metrics: tuple[str, ...]  # the keys of what train_step returns
-    d_loss_terms: int  # 2 where d_loss is the sum of its halves, 1 where it is their mean
-    grid_count: int  # images in its document's grid
-    compile_with_xla: bool
-
-    def train_step(self, real_images: tf.Tensor, *noise: tf.Tensor) -> dict[str, tf.Tensor]: ...
-
-    def sample(self, noise: tf.Tensor) -> tf.Tensor: ...
-
-    def noise_counts(self, real_count: int) -> tuple[int, ...]: ...
-
-    def grid_name(self, step: int, steps_per_epoch: int) -> str | None: ...
-
-
-def all_variables(design: Design) -> list[keras.Variable]:
-    """Everything a step changes: both nets and both optimizers, each variable once."""
-    owners = (design.generator, design.discriminator, design.d_optimizer, design.g_optimizer)
-    variables = [variable for owner in owners for variable in owner.variables]
-    return list({id(variable): variable for variable in variables}.values())
-
-
-def compile_steps(
-    design: Design,
-    images: np.ndarray,
-    schedule: Schedule,
-    strategy: tf.distribute.Strategy | None = None,
-) -> Callable:
-    """Compile `run_steps(first, count) -> float32 [count, metrics]`.
-
-    `count` is at most STEPS_PER_CALL, and `first + count` at most `schedule.run_end(first)`.
-    Under `strategy`, in which the design was built, each replica takes its slice of a step.
-    """
-    strategy = strategy or tf.distribute.get_strategy()
-    # This pass fails on the gradient of dcgan's convolutions, says so, and changes nothing.
-    tf.config.optimizer.set_experimental_options({"remapping": False})
-    recipe, seed = design.recipe, schedule.seed
-    images = tf.constant(images)  # uint8: a quarter of the memory of float32
-    order_of_step = functools.lru_cache(1)(lambda first: tf.constant(schedule.order(first)))
-
-    def run_step(step: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
-        pixels = tf.gather(images, schedule.indices(step, order, size))
-        noise = [
-            batches.draw_noise(recipe, seed, step, stream, count)
-            for stream, count in enumerate(design.noise_counts(size), batches.D_NOISE)
-        ]
-        values = strategy.run(replica_step, (pixels, *noise))
-        return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
-
-    def replica_step(pixels: tf.Tensor, *noise: tf.Tensor) -> tf.Tensor:
-        values = design.train_step(batches.scale_pixels(my_slice(pixels)), *map(my_slice, noise))
-        return tf.stack([tf.cast(values[name], tf.float32) for name in design.metrics])
-
-    # XLA with several replicas hangs or fails.
-    @tf.function(
-        jit_compile=design.compile_with_xla and strategy.num_replicas_in_sync == 1, autograph=False
-    )
-    def run(first: tf.Tensor, count: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
-        log = tf.TensorArray(tf.float32, STEPS_PER_CALL, element_shape=[len(design.metrics)])
-        _, log = tf.while_loop(
-            lambda done, _: done < count,
-            lambda done, log: (done + 1, log.write(done, run_step(first + done, order, size))),
-            (tf.constant(0), log),
-            parallel_iterations=1,  # each step starts from what the last one left
-        )
-        return log.stack()
-
-    def run_steps(first: int, count: int) -> np.ndarray:
-        epoch_first = first - first % schedule.steps_per_epoch
-        order = order_of_step(epoch_first)
-        log = run(tf.constant(first), tf.constant(count), order, schedule.size(first))
-        return log.numpy()[:count]
-
-    return run_steps
 
 
 class Outcome(NamedTuple):
@@ -137,7 +50,7 @@ class Outcome(NamedTuple):
 
 def train(
     design: Design,
-    run: Run | None = None,
+    run: Run | str | None = None,
     dataset: Dataset | None = None,
     *,
     seed: int = 0,
@@ -146,54 +59,103 @@ def train(
     strategy: tf.distribute.Strategy | None = None,
     tensorboard: bool = False,
 ) -> Outcome:
-    """Train `design` up to its recipe's length, going on where `run` stopped before.
+    """Train `design` up to its recipe's length; a run that was stopped continues.
 
-    `run` defaults to the one called as the design is, `dataset` to `load_images()`, `strategy` to
-    the present one, in which the design was built; `fresh` starts over. SIGINT and SIGTERM save a
-    checkpoint and end it early. `tensorboard` logs for TensorBoard, too. Of several workers the
-    chief alone reads and writes the run.
-    Raises UserError where the run, the data and the design do not fit together, RunError when the
-    disk fails, the losses are no numbers any more, or another worker is gone.
+    It computes what this loop computes, but many steps a call, and so that it can be stopped:
+
+        for t in range(schedule.total_steps):
+            chosen = schedule.indices(t, schedule.order(t), schedule.size(t))
+            noise = [draw_noise(recipe, seed, t, stream, count)
+                     for stream, count in enumerate(design.noise_counts(len(chosen)), D_NOISE)]
+            losses = design.step(scale_pixels(images[chosen]), *noise)
+            run.log(t, losses)
+            if name := design.grid_name(t, schedule.steps_per_epoch):
+                save_grid(run.grid(name), design.sample(grid_noise))
+            if a minute has passed:
+                run.checkpoints.save(t + 1, design.all_variables)
+
+    `run`: the run or its name (default: the design's name). `dataset`: default `load_images()`.
+    `strategy`: the one in which the design was built (default: the present one). `fresh`: start
+    over. `tensorboard`: log for TensorBoard, too. SIGINT and SIGTERM save a checkpoint and end it
+    early. Of several workers only the chief reads and writes the run.
+
+    Raises UserError if the run, the data and the design do not fit together, RunError if the disk
+    fails, a loss is NaN or infinite, or another worker is gone.
     """
-    strategy = strategy or tf.distribute.get_strategy()
-    workers = Workers(strategy)
-    run = run or Run(design.name)
     if dataset is None:
         dataset = load_images()
         if dataset.warning:
-            warnings.warn(dataset.warning, stacklevel=3)
-    if dataset.images.shape[1:] != design.image_shape:
-        raise UserError(
-            f"{dataset.name} holds images {dataset.images.shape[1:]}, "
-            f"but the nets were built for {design.image_shape}"
-        )
+            warnings.warn(dataset.warning, stacklevel=4)
     if tensorboard:
         check_board()
-    run.check_data(dataset.source)
-    schedule = Schedule(design.recipe, len(dataset.images), seed)
-    schedule.check_slices(strategy.num_replicas_in_sync)
-    total, steps_per_epoch = schedule.total_steps, schedule.steps_per_epoch
-    kept_every = (design.recipe.checkpoint_epochs or 0) * steps_per_epoch
-    config = describe(design, dataset, seed)
-    variables = all_variables(design)
-    noise = grid_noise(design, seed)
-    run_steps = compile_steps(design, dataset.images, schedule, strategy)
-    steps_per_call, stop = 1, 0
-
+    run = run if isinstance(run, Run) else Run(run or design.name)
+    job = Training(design, run, dataset, seed, strategy or tf.distribute.get_strategy())
+    job.fresh, job.tensorboard = fresh, tensorboard
     with worker_losses(), ExitStack() as held:
-        first = 0
+        first = job.begin_or_resume(held)
+        if first >= job.total:
+            return Outcome(first, job.total, 0, 0.0, None)
+        return job.train_from(first, checkpoint_seconds)
+
+
+def pace(steps_per_call: int, count: int, seconds: float) -> int:
+    """How many steps the next call may run, when `count` steps took `seconds`.
+
+    At most twice as many as before: the first call is slow only because it compiles.
+    """
+    steps = max(1, int(count / seconds * SECONDS_PER_CALL))
+    return min(steps, 2 * steps_per_call, STEPS_PER_CALL)
+
+
+class Training:
+    """A run that is trained: what the parts of `train` share, and those parts.
+
+    Raises UserError if the data and the design do not fit together. Nothing is written before
+    `begin_or_resume`.
+    """
+
+    fresh = tensorboard = False
+
+    def __init__(
+        self,
+        design: Design,
+        run: Run,
+        dataset: Dataset,
+        seed: int,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        if dataset.images.shape[1:] != design.image_shape:
+            raise UserError(
+                f"{dataset.name} holds images {dataset.images.shape[1:]}, "
+                f"but the nets were built for {design.image_shape}"
+            )
+        run.check_data(dataset.source)
+        self.design, self.run = design, run
+        self.schedule = Schedule(design.recipe, len(dataset.images), seed)
+        self.schedule.check_slices(strategy.num_replicas_in_sync)
+        self.total = self.schedule.total_steps
+        self.config = describe(design, dataset, seed)
+        self.variables = design.all_variables
+        self.workers = Workers(strategy)
+        self.gallery = Gallery(design, run, self.schedule)
+        self.run_steps = compile_steps(design, dataset.images, self.schedule, strategy)
+        self.kept_every = (design.recipe.checkpoint_epochs or 0) * self.schedule.steps_per_epoch
+
+    def begin_or_resume(self, held: ExitStack) -> int:
+        """Lock the run in `held`, set the variables to its newest checkpoint; its steps, or 0."""
+        run, workers, first = self.run, self.workers, 0
         if workers.is_chief:
-            if not fresh:
-                run.check(config)
+            if not self.fresh:
+                run.check(self.config)
             held.enter_context(run.locked())
-            first = 0 if fresh else run.resume(variables, config, say)
+            first = 0 if self.fresh else run.resume(self.variables, self.config, say)
         [first] = workers.agree(first)
-        workers.copy_from_chief(variables)
+        workers.copy_from_chief(self.variables)
         if workers.is_chief and not first and run.metrics.exists():
             had = run.checkpoints.steps()
             say(f"starting over; the run had {f'{had[-1]:,} steps' if had else 'no checkpoint'}")
-        if first >= total:
-            return Outcome(first, total, 0, 0.0, None)
+        if first >= self.total:
+            return first
         if not is_exact():
             say(
                 "TensorFlow was started before gan, with several inter-op threads: "
@@ -201,85 +163,89 @@ def train(
             )
         if first:
             say(f"going on after step {first:,}")
-            if workers.is_chief and (begun_with := run.config()["versions"]) != config["versions"]:
-                say(f"begun with {begun_with}: from here on the bytes may differ")
-        stopped_by = held.enter_context(stop_signals())
-        report = held.enter_context(Report(first, total)) if workers.is_chief else None
+            if workers.is_chief and (old := run.config()["versions"]) != self.config["versions"]:
+                say(f"begun with {old}: from here on the bytes may differ")
+        return first
+
+    def train_from(self, first: int, checkpoint_seconds: float) -> Outcome:
+        """The loop: run some steps, record them, save if it is time; until the end or a signal."""
         started = last_checkpoint = time.monotonic()
-        done = saved = first
-        while True:
-            # All workers must take the same turn here, so whatever one sees alone is agreed upon.
-            stop, overdue, steps_per_call = workers.agree(
-                stopped_by() or 0,
-                time.monotonic() - last_checkpoint > checkpoint_seconds,
-                steps_per_call,
-            )
-            at_end = stop or done == total
-            if stop and done > saved:
-                say(f"stopping: saving step {done:,} (a second signal ends it at once, without)")
-            kept = kept_every and done % kept_every == 0
-            # After the pictures, so that a run with its last checkpoint has them all.
-            if done > saved and (at_end or overdue or kept):
-                if workers.is_chief:
-                    with what_is_left(done, saved):
-                        columns = publish(design, run, run.metrics, done, schedule)
-                        run.checkpoints.save(done, variables, config, run.metrics, kept_every)
-                    if tensorboard:
-                        with what_is_left(done, done):
-                            grids = grids_until(design, run, done, schedule, saved)
-                            write_board(run, columns, grids, saved, done)
-                saved, last_checkpoint = done, time.monotonic()
-            if at_end:
-                break
-
-            end = min(total, done + steps_per_call, schedule.run_end(done))
-            # A call ends where a grid is due: the grid shows the weights after that step.
-            grids = (t for t in range(done, end) if design.grid_name(t, steps_per_epoch))
-            end = next(grids, end - 1) + 1
-            call_started = time.monotonic()
-            values = run_steps(done, end - done)
-            rate = (end - done) / (time.monotonic() - call_started)
-            # At most doubled: the first call is slow only because it compiles.
-            steps_per_call = min(
-                max(1, int(rate * SECONDS_PER_CALL)), 2 * steps_per_call, STEPS_PER_CALL
-            )
-
-            with what_is_left(done, saved):
-                begins = done == first
-                if workers.is_chief:
-                    if begins:  # the step works: what an old run left may go
-                        run.begin(config, done, design.metrics, fresh)
-                    run.log(done, values)
-                check_finite(done, values, design.metrics)
+        done, saved, steps_per_call = first, first, 1
+        report = Report(first, self.total) if self.workers.is_chief else nullcontext()
+        with stop_signals() as stopped_by, report:
+            while True:
+                # All workers must decide alike, so they agree on what one alone sees.
+                stop, overdue, steps_per_call = self.workers.agree(
+                    stopped_by() or 0,
+                    time.monotonic() - last_checkpoint > checkpoint_seconds,
+                    steps_per_call,
+                )
+                at_end = stop or done == self.total
+                if done > saved and (at_end or overdue or self.is_kept(done)):
+                    if stop:
+                        say(f"stopping: saving step {done:,} (a second signal ends it without)")
+                    self.save(done, saved)
+                    saved, last_checkpoint = done, time.monotonic()
+                if at_end:
+                    break
+                end = self.end_of_call(done, steps_per_call)
+                call_started = time.monotonic()
+                values = self.run_steps(done, end - done)
+                steps_per_call = pace(steps_per_call, end - done, time.monotonic() - call_started)
+                with what_is_left(done, saved):
+                    if done == first:  # the step works: what an old run left may go
+                        self.make_ready(done)
+                    self.record(done, end, values)
                 done = end
-                if workers.is_chief:
-                    draw_grids(design, run, noise, done, schedule)
-                    if begins and not first:  # so that the page is there to be looked at
-                        publish(design, run, run.metrics, done, schedule)
-            if report:
-                report.update(done, dict(zip(design.metrics, values.mean(axis=0), strict=True)))
-        workers.agree(done)  # they leave together: who leaves early looks dead to the others
+                if self.workers.is_chief:
+                    means = values.mean(axis=0)
+                    report.update(done, dict(zip(self.design.loss_names, means, strict=True)))
+            self.workers.agree(done)  # together: who leaves early looks dead to the others
         seconds = time.monotonic() - started
-        return Outcome(done, total, done - first, seconds, stop if done < total else None)
+        return Outcome(done, self.total, done - first, seconds, stop if done < self.total else None)
 
+    def end_of_call(self, done: int, steps: int) -> int:
+        """Where a call of at most `steps` ends: a grid shows the weights after its step."""
+        end = min(self.total, done + steps, self.schedule.run_end(done))
+        per_epoch = self.schedule.steps_per_epoch
+        grids = (step for step in range(done, end) if self.design.grid_name(step, per_epoch))
+        return next(grids, end - 1) + 1
 
-def describe(design: Design, dataset: Dataset, seed: int) -> dict:
-    """What a run's config.json holds: all that its bytes depend on, but for the first weights."""
-    return {
-        "design": design.name,
-        "recipe": dataclasses.asdict(design.recipe),
-        "seed": seed,
-        "data": {
-            "source": dataset.source,
-            "name": dataset.name,
-            "digest": dataset.digest,
-            "images": list(dataset.images.shape),
-            "resized_to": dataset.resized_to,
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "numpy": np.__version__,
-        },
-    }
+    def make_ready(self, done: int) -> None:
+        """Make the run's folders and files ready to continue after `done` steps."""
+        if self.workers.is_chief:
+            self.run.begin(self.config, done, self.design.loss_names, self.fresh)
+
+    def record(self, done: int, end: int, values: np.ndarray) -> None:
+        """Log the losses of the steps from `done` to `end`, and draw what is due.
+
+        Raises FloatingPointError, OSError.
+        """
+        if self.workers.is_chief:
+            self.run.log(done, values)
+        check_finite(done, values, self.design.loss_names)
+        if self.workers.is_chief:
+            self.gallery.draw(end)
+            if not done:  # a new run has its page at once
+                self.publish(end)
+
+    def is_kept(self, done: int) -> bool:
+        """Whether the document keeps a checkpoint of `done` steps."""
+        return bool(self.kept_every) and done % self.kept_every == 0
+
+    def save(self, done: int, saved: int) -> None:
+        """Save all that `done` steps led to; the last checkpoint is of `saved` steps."""
+        if not self.workers.is_chief:
+            return
+        with what_is_left(done, saved):
+            # Pictures first, so that a run with its last checkpoint has them all.
+            columns = self.publish(done)
+            metrics = self.run.metrics
+            self.run.checkpoints.save(done, self.variables, self.config, metrics, self.kept_every)
+        if self.tensorboard:
+            with what_is_left(done, done):
+                write_board(self.run, columns, self.gallery.grids(saved, done), saved, done)
+
+    def publish(self, done: int) -> Columns:
+        """Draw curves and page after `done` steps; the columns of the log."""
+        return self.gallery.publish(done, next_commands(self.run, self.config, done, self.total))

@@ -17,10 +17,9 @@ from conftest import REAL_MNIST, needs_mnist
 from PIL import EpsImagePlugin, Image
 from PIL.PngImagePlugin import PngInfo
 
-from gan.data import download
+from gan.data import download, load_images
 from gan.data import images as data
 from gan.data.download import Unreachable
-from gan.data.images import load_images
 from gan.support.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)

@@ -16,9 +16,9 @@ from gan.data.digits import draw_digits
 from gan.designs import DESIGNS
 from gan.devices import strategy as distribute
 from gan.layers.replicas import BatchNormalization, Dropout, global_mean, my_slice, replica_id
-from gan.runs.run import Run
+from gan.runs import Run
 from gan.support.errors import UserError
-from gan.training.loop import compile_steps
+from gan.training.steps import compile_steps
 
 IMAGES = draw_digits(100, seed=2)[0][..., np.newaxis]
 BATCH = 10  # 2 or 3 images for each of 4 replicas

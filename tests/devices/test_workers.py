@@ -17,8 +17,8 @@ from two_workers import free_ports, start_workers
 
 from gan import train
 from gan.devices.cluster import Cluster, meet, read_cluster
-from gan.devices.strategy import worker_losses
-from gan.runs.run import Run
+from gan.devices.workers import worker_losses
+from gan.runs import Run
 from gan.support.errors import RunError, UserError
 
 STEPS = 40

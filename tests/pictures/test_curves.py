@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.pictures.curves import POINTS, draw_curves, read_metrics, thin
+from gan.pictures.curves import POINTS, as_means, draw_curves, read_metrics, thin
 
 
 def write_log(path, steps, **columns):
@@ -36,7 +36,7 @@ def test_a_picture_of_any_length(tmp_path, steps):
     losses = {name: random.random(steps) for name in ("d_loss", "d_accuracy", "g_loss")}
     log = write_log(tmp_path / "metrics.csv", steps, **losses)
     for name in ("a", "b"):
-        draw_curves(read_metrics(log), tmp_path / f"{name}.png", 1)
+        draw_curves(read_metrics(log), tmp_path / f"{name}.png")
     assert Image.open(tmp_path / "a.png").size == (800, 600)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
@@ -47,7 +47,7 @@ def test_the_sum_of_two_halves_is_drawn_as_their_mean(tmp_path):
     for terms in (1, 2):
         values = [terms * math.log(2)] * 50
         log = write_log(tmp_path / "metrics.csv", 50, d_loss=values, g_loss=[1.0] * 50)
-        draw_curves(read_metrics(log), tmp_path / "curves.png", terms)
+        draw_curves(as_means(read_metrics(log), terms), tmp_path / "curves.png")
         pixels = np.asarray(Image.open(tmp_path / "curves.png").convert("L"))
         pictures.append(pixels[:, :400])  # without the legends, which tell them apart
     np.testing.assert_array_equal(*pictures)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.pictures.grid import combine_images, draw_grid, save_gif, save_grid, to_pixels
+from gan.data.pixels import to_pixels
+from gan.pictures.grid import combine_images, draw_grid, save_gif, save_grid
 
 
 def test_combine_images_lays_out_as_document_001_does():

@@ -10,7 +10,7 @@ import pytest
 from conftest import run_here
 
 from gan import generate, train
-from gan.runs.run import Run
+from gan.runs import Run
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 BROWSER = next(
@@ -77,12 +77,12 @@ def test_the_command_to_go_on_goes_on(run, small_data, capsys):
 
 
 def test_losses_are_shown_on_the_scale_of_ln_2(run, tmp_path):
-    from gan.pictures.curves import read_metrics
+    from gan.pictures.curves import as_means, read_metrics
     from gan.pictures.page import write_page
 
     other = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
     columns = read_metrics(other.metrics)
-    write_page(other, columns, [], 7, 7, d_loss_terms=2)
+    write_page(other, as_means(columns, d_loss_terms=2), [], 7, 7, [])
     _, found = content(other)
     assert set(found["curves"]) == {"step", "d_loss / 2", "d_accuracy", "g_loss"}
     assert found["curves"]["d_loss / 2"] == pytest.approx(columns["d_loss"] / 2)
@@ -94,7 +94,7 @@ def test_before_the_end_a_last_grid_is_an_old_one(run, tmp_path):
 
     going_on = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
     grids = [going_on.grid(name) for name in "036"]
-    write_page(going_on, read_metrics(going_on.metrics), grids, 7, 100)
+    write_page(going_on, read_metrics(going_on.metrics), grids, 7, 100, [])
     _, found = content(going_on)
     assert [grid["name"] for grid in found["grids"]] == ["0", "3", "6"]
     assert found["gif"] is None
@@ -108,14 +108,14 @@ def test_what_the_user_named_cannot_break_out_of_the_page(run, tmp_path):
     config = other.config()
     config["data"]["name"] = "</script><script>alert(1)</script>"
     (other.folder / "config.json").write_text(json.dumps(config))
-    write_page(other, read_metrics(other.metrics), [], 7, 7)
+    write_page(other, read_metrics(other.metrics), [], 7, 7, [])
     page, found = content(other)
     assert "alert(1)</script>" not in page
     assert "</script><script>alert(1)" in found["summary"]
 
 
 def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data, capsys):
-    from gan.data.images import load_images
+    from gan.data import load_images
     from gan.dense import GAN
 
     run = Run("mine", tmp_path)

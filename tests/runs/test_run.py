@@ -17,9 +17,8 @@ from test_train import contents, small_run
 from gan import train
 from gan.data import images as data
 from gan.designs import build_design
-from gan.runs.run import Run
+from gan.runs import Run
 from gan.support.errors import UserError
-from gan.training.loop import all_variables
 
 pytestmark = pytest.mark.usefixtures("without_xla")
 
@@ -223,7 +222,7 @@ def test_a_checkpoint_of_other_variables_is_refused(three_checkpoints):
     design = build_design("dense")
     with pytest.raises(UserError, match="of other nets"):
         run.checkpoints.restore(9, design.generator.variables, run.config())
-    more = [*all_variables(design), keras.Variable(np.zeros(3))]
+    more = [*design.all_variables, keras.Variable(np.zeros(3))]
     with pytest.raises(UserError, match="of other nets"):
         run.checkpoints.restore(9, more, run.config())
 
@@ -316,3 +315,11 @@ def test_help_comes_without_loading_tensorflow(module):
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert f"python -m gan.{module}" in result.stdout
+
+
+def test_help_of_a_design_shows_its_own_settings(capsys):
+    assert run_here(train.main, "dcgan", "--help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "(default: 256)" in text
+    assert "--dropout N share of D's activations dropped (default: 0.3)" in text
+    assert "--momentum" not in text

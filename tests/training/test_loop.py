@@ -12,7 +12,7 @@ from gan.dense import DENSE
 from gan.designs import DESIGNS
 from gan.recipe import override
 from gan.support.errors import UserError
-from gan.training.loop import all_variables, compile_steps
+from gan.training.steps import compile_steps
 
 IMAGES = draw_digits(20, seed=2)[0][..., np.newaxis]
 
@@ -47,6 +47,11 @@ def test_shuffled_order_takes_every_image_once_an_epoch_and_keeps_the_rest():
     assert epochs[0] != epochs[1]
     assert [plan.run_end(step) for step in range(6)] == [2, 2, 3, 5, 5, 6]
     assert schedule("shuffled", "kept", batch_size=10).run_end(0) == 2  # no rest, one size
+
+
+def test_a_shuffle_is_of_all_images():
+    """A buffer of 60,000, the document's, would not reach the others among the first."""
+    assert schedule("shuffled", "kept", count=200_000).order(0)[:1000].max() > 150_000
 
 
 def test_random_order_draws_with_replacement():
@@ -102,8 +107,8 @@ def test_the_compiled_loop_runs_the_step_on_the_images_and_noise_of_its_number(n
             batches.draw_noise(eager.recipe, 5, step, stream, count)
             for stream, count in enumerate(eager.noise_counts(size), batches.D_NOISE)
         ]
-        figures = eager.train_step(real_images, *noise)
-        expected = [float(figures[key]) for key in eager.metrics]
+        figures = eager.step(real_images, *noise)
+        expected = [float(figures[key]) for key in eager.loss_names]
         np.testing.assert_allclose(run_steps(step, 1)[0], expected, atol=1e-3)
     assert name != "dcgan" or eager.noise_counts(4) == (8,)
 
@@ -115,7 +120,7 @@ def test_steps_give_the_same_bytes_however_they_are_cut_into_calls():
         run_steps = compile_steps(gan, IMAGES, Schedule(gan.recipe, len(IMAGES), seed=0))
         firsts = np.cumsum([0, *cuts[:-1]]).tolist()
         rows = [run_steps(first, count) for first, count in zip(firsts, cuts, strict=True)]
-        finals.append(b"".join(variable.numpy().tobytes() for variable in all_variables(gan)))
+        finals.append(b"".join(variable.numpy().tobytes() for variable in gan.all_variables))
         logs.append(np.concatenate(rows).tobytes())
     assert finals[0] == finals[1]
     assert logs[0] == logs[1]

@@ -1,0 +1,71 @@
+"""How a command starts and ends, and how commands are written down for the user."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from gan.designs import DESIGNS, find_recipe
+from gan.recipe import LENGTH
+from gan.runs.run import REPOSITORY, Run
+from gan.support.errors import BAD_INPUT, RunError, UserError
+from gan.support.files import shown_path
+
+
+def run_command(main: Callable[[], int]) -> None:
+    """Run `main` and exit with its code; what the user must know is one line on stderr."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except (UserError, RunError) as error:
+        message = " ".join(str(error).split())
+        print(f"error: {message}", file=sys.stderr)
+        code = BAD_INPUT if isinstance(error, UserError) else 1
+    except KeyboardInterrupt:
+        code = 130  # as a shell reports a command that SIGINT ended
+    except BrokenPipeError:  # whoever read our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+def load_tensorflow() -> None:
+    """Start TensorFlow and Keras, which takes seconds: after all cheap checks."""
+    import gan.support.quiet  # noqa: F401
+
+
+def command_line(module: str, *arguments: str) -> str:
+    """A command as the user can type it here: with the Python that runs now."""
+    python = "python" if shutil.which("python") == sys.executable else sys.executable
+    return shlex.join([shown_path(Path(python)), "-m", f"gan.{module}", *arguments])
+
+
+def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[str, str]]:
+    """What can be done after `done` of `total` steps: (what for, command).
+
+    None for a run of a design that only a script knows.
+    """
+    if config["design"] not in DESIGNS:
+        return []
+    root = [] if run.root == REPOSITORY else ["--root", str(run.root)]
+    name = ["--name", run.name, *root]
+    usual = asdict(find_recipe(config["design"]))
+    settings = []
+    for setting, value in config["recipe"].items():
+        if value is not None and value != usual[setting] and setting not in LENGTH:
+            option = setting.replace("_", "-")
+            yes_or_no = f"--{option}" if value else f"--no-{option}"
+            settings += [yes_or_no] if isinstance(value, bool) else [f"--{option}", str(value)]
+    seed = ["--seed", str(config["seed"])] if config["seed"] else []
+    steps = total if done < total else 2 * total
+    train = command_line("train", config["design"], *name, *seed, *settings, "--steps", str(steps))
+    return [
+        ("go on training:" if done < total else "train as long again:", train),
+        ("draw new images:", command_line("generate", *name)),
+        ("measure it against MNIST:", command_line("evaluate", *name)),
+    ]

@@ -1,0 +1,21 @@
+"""Pixels to [-1, 1], the range of tanh, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+
+def scale_pixels(images: tf.Tensor) -> tf.Tensor:
+    """uint8 pixels in 0..255, any shape -> float32 in [-1, 1]."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def to_pixels(images: np.ndarray) -> np.ndarray:
+    """Images in [-1, 1], any shape -> uint8 in 0..255, rounded down as the d_on_g notebook does.
+
+    Images that are uint8 already stay as they are.
+    """
+    if getattr(images, "dtype", None) == np.uint8:
+        return images
+    return np.clip(np.asarray(images, np.float32) * 127.5 + 127.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,118 @@
+"""What a design is: a generator, a discriminator and a step that trains them.
+
+A design's module adds its document's nets, optimizers and step; all else that the five share is
+here. The training loop is `gan.training.loop`, the commands call it through `gan.designs`.
+"""
+
+from __future__ import annotations
+
+import gan.support.quiet  # noqa: F401  # isort: skip
+
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan.data.batches import GRID_NOISE, draw_noise
+from gan.layers.precision import precision
+from gan.recipe import Recipe, override
+
+if TYPE_CHECKING:
+    from gan.training import Outcome
+
+
+class Design(keras.Model):
+    """A GAN with the settings `recipe`, for images of `image_shape` = (height, width, channels).
+
+    As a Keras model it maps noise [B, latent_dim] to images [B, height, width, channels] in
+    [-1, 1]. A subclass sets `recipe`, which holds its document's numbers, and writes:
+
+    build_nets(): sets `generator` and `discriminator`. In the document's order, as a layer draws
+        the seed of its first weights when it is made.
+    build_optimizers(): the discriminator's and the generator's, which may be one and the same.
+    step(real_images, *noise): the document's iteration on images [B, H, W, C] in [-1, 1] and
+        noise [N, latent_dim], arrays or tensors. Returns the scalars `loss_names`, each from
+        before its own update.
+    """
+
+    recipe: Recipe
+    generator: keras.Model  # noise [B, latent_dim] -> images in [-1, 1]
+    discriminator: keras.Model  # images -> [B, 1]: probability of being real, or its logit
+    loss_names = ("d_loss", "g_loss")  # what `step` returns
+    d_loss_terms = 1  # 2 where d_loss is the sum of its real and fake halves, not their mean
+    grid_count = 25  # images in the grid that the document draws
+    compile_with_xla = False  # XLA doubles the speed of small matrices, and halves convolutions
+
+    def __init__(
+        self, recipe: Recipe | None = None, image_shape: tuple = (28, 28, 1), name: str = "design"
+    ) -> None:
+        super().__init__(name=name)
+        self.recipe = recipe or self.recipe
+        self.image_shape = image_shape
+        with precision(self.recipe.precision):
+            self.build_nets()
+        self.d_optimizer, self.g_optimizer = self.build_optimizers()
+        d_variables, g_variables = (
+            net.trainable_variables for net in (self.discriminator, self.generator)
+        )
+        if self.d_optimizer is self.g_optimizer:
+            self.d_optimizer.build(d_variables + g_variables)
+        else:
+            self.d_optimizer.build(d_variables)
+            self.g_optimizer.build(g_variables)
+
+    def noise_counts(self, real_count: int) -> tuple[int, ...]:
+        """How many noise vectors a step on `real_count` images takes: D's and G's."""
+        return real_count, real_count
+
+    def sample(self, noise: tf.Tensor) -> tf.Tensor:
+        """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the document samples."""
+        return self.generator(noise, training=False)
+
+    def call(self, noise: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """The same as `sample`, whatever `training` is."""
+        return self.sample(noise)
+
+    def grid_name(self, step: int, steps_per_epoch: int) -> str | None:
+        """Name of the grid drawn after `step` (from 0), or None if none is drawn there."""
+        return str(step) if step % self.recipe.sample_interval == 0 else None
+
+    def grid_noise(self, seed: int) -> tf.Tensor:
+        """The noise [grid_count, latent_dim] that every grid of a run shows."""
+        return draw_noise(self.recipe, seed, 0, GRID_NOISE, self.grid_count)
+
+    @property
+    def all_variables(self) -> list[keras.Variable]:
+        """All that a step changes: both nets and both optimizers, each variable once, in order."""
+        owners = (self.generator, self.discriminator, self.d_optimizer, self.g_optimizer)
+        variables = [variable for owner in owners for variable in owner.variables]
+        return list({id(variable): variable for variable in variables}.values())
+
+    def train(
+        self,
+        *,
+        steps: int | None = None,
+        epochs: int | None = None,
+        images: np.ndarray | None = None,
+        **options: object,
+    ) -> Outcome:
+        """Train exactly as `python -m gan.train` does; a run that exists continues.
+
+        `steps` or `epochs`: the length in all (default: the recipe's). `images`: your own, uint8
+        [N, H, W] or [N, H, W, 1 or 3]. `options`: `run`, `seed` and what else
+        `gan.training.loop.train` takes. Raises UserError, RunError.
+        """
+        from gan.data.images import of_array
+        from gan.training import train
+
+        self.recipe = override(self.recipe, steps=steps, epochs=epochs)
+        if images is not None:
+            options["dataset"] = of_array(images)
+        return train(self, **options)
+
+    def sample_images(self, epoch: int | str, **options: object) -> None:
+        """Draw the run's grid `<epoch>.png`; `options`: `run` and `seed`, as for `train`."""
+        from gan.pictures.gallery import save_samples
+
+        save_samples(self, str(epoch), **options)

@@ -1,0 +1,67 @@
+"""Every figure that gan.evaluate prints, computed for images of a trained design or of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gan.data.images import Mnist
+from gan.evaluation import metrics
+from gan.evaluation.classifier import load_classifier, look
+from gan.evaluation.sampling import collect, draw_samples
+from gan.runs.run import Run
+from gan.runs.trained import Shipped
+
+if TYPE_CHECKING:
+    from gan.design import Design
+
+COUNT = 10_000  # as many as MNIST has test images
+
+
+def draw(
+    trained: Run | Shipped,
+    design: Design,
+    steps: int,
+    seed: int = 0,
+    count: int = COUNT,
+    say: Callable[[str], None] = print,
+) -> tuple[dict, np.ndarray]:
+    """`count` images of a trained `design`, uint8 [count, 28, 28, 1], and what they are from."""
+    config = trained.config()
+    length = f"{steps:,} steps on {config['data']['name']}"
+    say(f"{trained.title}: {design.name}, {length}; drawing {count:,} images")
+    source = {"run": trained.name, "design": config["design"], "data": config["data"]["name"]}
+    source |= {"recipe": config["recipe"], "training_seed": config["seed"], "steps": steps}
+    images = collect(draw_samples(design, seed, count)).images
+    return source | {"seed": seed, "count": count}, images
+
+
+def measure(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print) -> dict:
+    """Every figure of `images`, uint8 [N, 28, 28, 1], and its floor.
+
+    The floor is the same figure of as many real training images, chosen at random. Distances to
+    training images are relative to those of MNIST's test images: their floor is 1.
+    """
+    say("looking at them and at real images")
+    classifier = load_classifier()
+    chosen = np.random.default_rng(0).choice(len(mnist.train), len(images), replace=False)
+    real_features, _ = look(classifier, mnist.test)
+    result = {}
+    for kind, candidates in (("figures", images), ("floor", mnist.train[chosen])):
+        features, probabilities = look(classifier, candidates)
+        result[kind] = {
+            "frechet_distance": metrics.frechet_distance(real_features, features),
+            "classifier_score": metrics.classifier_score(probabilities),
+            **metrics.neighbourhood_metrics(real_features, features),
+        }
+        digits = np.bincount(probabilities.argmax(axis=1), minlength=10) / len(candidates)
+        result[kind]["digits"] = digits.round(4).tolist()
+    say("looking for their nearest training images")
+    nearest, of_test = (
+        metrics.nearest_distances(each, mnist.train).mean() for each in (images, mnist.test)
+    )
+    result["figures"]["nearest_training_image"] = float(nearest / of_test)
+    result["floor"]["nearest_training_image"] = 1.0
+    return result

@@ -1,0 +1,67 @@
+"""What a run was started with: the content of its config.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gan.data.images import Dataset
+from gan.recipe import LENGTH
+
+if TYPE_CHECKING:
+    from gan.design import Design
+
+
+def describe(design: Design, dataset: Dataset, seed: int) -> dict:
+    """What a run's config.json holds: all that its bytes depend on, except the first weights."""
+    import keras
+    import tensorflow as tf
+
+    return {
+        "design": design.name,
+        "recipe": dataclasses.asdict(design.recipe),
+        "seed": seed,
+        "data": {
+            "source": dataset.source,
+            "name": dataset.name,
+            "digest": dataset.digest,
+            "images": list(dataset.images.shape),
+            "resized_to": dataset.resized_to,
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+def identity(config: dict) -> dict:
+    """What of a run's config its steps depend on: not how long it is, nor where its data lay."""
+    recipe = {name: value for name, value in config["recipe"].items() if name not in LENGTH}
+    names = ("design", "seed")
+    return {name: config[name] for name in names} | recipe | {"data": config["data"]["digest"]}
+
+
+def is_config(config: object) -> bool:
+    """Whether `config` has everything that the commands read from one."""
+    match config:
+        case {
+            "design": str(),
+            "recipe": dict(),
+            "seed": int(),
+            "data": {
+                "source": str(),
+                "name": str(),
+                "digest": str(),
+                "images": [int(), int(), int(), int()],
+                "resized_to": None | [int(), int()],
+            },
+            "versions": dict(),
+        }:
+            return True
+    return False

@@ -1,0 +1,73 @@
+"""Many steps in one compiled call."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from gan.data.batches import D_NOISE, Schedule, draw_noise
+from gan.data.pixels import scale_pixels
+from gan.layers.replicas import my_slice
+
+if TYPE_CHECKING:
+    from gan.design import Design
+
+STEPS_PER_CALL = 100  # at most; enough that the cost of a call vanishes
+
+
+def compile_steps(
+    design: Design,
+    images: np.ndarray,
+    schedule: Schedule,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Callable:
+    """Compile `run_steps(first, count) -> float32 [count, losses]`.
+
+    `count` is at most STEPS_PER_CALL, and `first + count` at most `schedule.run_end(first)`.
+    Under `strategy`, in which the design was built, each replica takes its slice of a step.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    # This pass fails on the gradient of dcgan's convolutions, says so, and changes nothing.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
+    recipe, seed = design.recipe, schedule.seed
+    images = tf.constant(images)  # uint8: a quarter of the memory of float32
+    order_of_step = functools.lru_cache(1)(lambda first: tf.constant(schedule.order(first)))
+
+    def run_step(step: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
+        pixels = tf.gather(images, schedule.indices(step, order, size))
+        noise = [
+            draw_noise(recipe, seed, step, stream, count)
+            for stream, count in enumerate(design.noise_counts(size), D_NOISE)
+        ]
+        values = strategy.run(replica_step, (pixels, *noise))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
+
+    def replica_step(pixels: tf.Tensor, *noise: tf.Tensor) -> tf.Tensor:
+        values = design.step(scale_pixels(my_slice(pixels)), *map(my_slice, noise))
+        return tf.stack([tf.cast(values[name], tf.float32) for name in design.loss_names])
+
+    # XLA with several replicas hangs or fails.
+    @tf.function(
+        jit_compile=design.compile_with_xla and strategy.num_replicas_in_sync == 1, autograph=False
+    )
+    def run(first: tf.Tensor, count: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
+        log = tf.TensorArray(tf.float32, STEPS_PER_CALL, element_shape=[len(design.loss_names)])
+        _, log = tf.while_loop(
+            lambda done, _: done < count,
+            lambda done, log: (done + 1, log.write(done, run_step(first + done, order, size))),
+            (tf.constant(0), log),
+            parallel_iterations=1,  # each step starts from what the last one left
+        )
+        return log.stack()
+
+    def run_steps(first: int, count: int) -> np.ndarray:
+        epoch_first = first - first % schedule.steps_per_epoch
+        order = order_of_step(epoch_first)
+        log = run(tf.constant(first), tf.constant(count), order, schedule.size(first))
+        return log.numpy()[:count]
+
+    return run_steps
