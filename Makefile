@@ -85,7 +85,7 @@ test-faults: .venv/installed  ## kill, damage and misuse the commands (20 minute
 	@.venv/bin/python tests/faults.py $(ARGS)
 
 lint: .venv/installed  ## check style, format and the direction of imports
-	@$(RUN) ruff check . && $(RUN) ruff format --check . && .venv/bin/lint-imports --no-cache --no-timings 2>&1
+	@$(RUN) ruff check . && $(RUN) ruff format --check . && .venv/bin/lint-imports --no-cache --no-logo
 
 format: .venv/installed  ## mend what lint can mend
 	@$(RUN) ruff check --fix . ; $(RUN) ruff format .
