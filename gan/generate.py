@@ -28,7 +28,7 @@ LARGEST_COUNT = 1_000_000  # images: 0.8 GB of 28x28; --nice has up to three tim
 LONGEST_WALK = 1_000  # images
 COUNT = 100
 WALK = (10, 10)  # legs, and images to a leg
-CANDIDATES = 20  # for each image kept: document 001's number
+CANDIDATES = 20  # for each image kept: the d_on_g notebook's number
 ZOOM, LARGEST_ZOOM = 3, 40  # screen pixels for one of an image's
 ENLARGED_UP_TO = 1_000  # images; larger pictures need no zoom to be seen
 

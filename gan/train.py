@@ -168,7 +168,7 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
             dataset = load_images(source, image_size, say)  # it may have moved
             if dataset.digest != data["digest"]:
                 raise UserError(
-                    f"the run was started with {data['name']}, and that is not to be had: {error}; "
+                    f"the run was started with {data['name']}, and that cannot be found: {error}; "
                     "where it is now --data PATH or GAN_DATA can tell"
                 ) from None
             return dataset
@@ -196,7 +196,7 @@ def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
         more = f", more than {outcome.total:,}" if outcome.done > outcome.total else ""
         say(f"run {run.name!r} is finished: it has {outcome.done:,} steps{more}")
         say(f"  longer    {longer} --steps {2 * outcome.done}")
-        say(f"  anew      {command} --fresh")
+        say(f"  again     {command} --fresh")
     last = " (the last: final.png)" if run.grid("final").exists() else ""
     say(f"  pictures  {shown_path(run.images)}/{last}")
     say(f"  page      {shown_path(run.images / 'index.html')}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from gan.data.images import ARRAY
 from gan.designs import DESIGNS, find_recipe
 from gan.recipe import LENGTH
 from gan.runs.run import REPOSITORY, Run
@@ -64,8 +65,9 @@ def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[s
     seed = ["--seed", str(config["seed"])] if config["seed"] else []
     steps = total if done < total else 2 * total
     train = command_line("train", config["design"], *name, *seed, *settings, "--steps", str(steps))
-    return [
+    commands = [
         ("go on training:" if done < total else "train as long again:", train),
         ("draw new images:", command_line("generate", *name)),
         ("measure it against MNIST:", command_line("evaluate", *name)),
     ]
+    return commands[1:] if config["data"]["source"] == ARRAY else commands

@@ -1,4 +1,4 @@
-"""What a run says while it trains: one live line, or plain ones where there is no terminal."""
+"""What a run prints while it trains: one live line, or plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def warn(message: str) -> None:
 
 
 class Report:
-    """Progress of one run of `total` steps, of which `done` were made before. A context manager.
+    """Progress of one run of `total` steps, `done` of them made before. A context manager.
 
     `rate` is steps per second since the first call of `update`, which leaves out compiling.
     """

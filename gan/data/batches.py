@@ -22,7 +22,7 @@ STREAMS = 8  # room for more without changing the numbers of these
 
 @dataclass(frozen=True)
 class Schedule:
-    """In which order, and in batches of which size, the steps take `count` images.
+    """The order and the batch sizes in which the steps take `count` images.
 
     An epoch is one pass through the images, or, where they are drawn with replacement, as many
     steps as a pass would take. Raises UserError when there are too few images for one batch.
@@ -86,7 +86,9 @@ class Schedule:
             key = stream_seed(self.seed, step, IMAGES)
             return tf.random.stateless_uniform([size], key, 0, self.count, tf.int32, alg="philox")
         first = step % self.steps_per_epoch * self.recipe.batch_size
-        return tf.gather(order, first + tf.range(size))  # tf.slice: XLA compiles each one anew
+        return tf.gather(
+            order, first + tf.range(size)
+        )  # tf.slice: XLA would compile each one again
 
 
 def stream_seed(seed: int, step: tf.Tensor | int, stream: int) -> tf.Tensor:

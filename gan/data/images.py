@@ -21,6 +21,7 @@ from gan.support.files import replacing
 
 # SHA-256 of the pixels of MNIST's training and test images, as they were published.
 MNIST_PIXELS = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
+ARRAY = "an array in Python"
 SETS = ("mnist", "fashion", "synthetic")
 SYNTHETIC_COUNT, SYNTHETIC_SEED = 60_000, 0
 SYNTHETIC_CACHE = "gan-digits-1.npz"  # a new number whenever the drawing changes
@@ -121,7 +122,7 @@ def of_array(images: np.ndarray) -> Dataset:
     if images.dtype != np.uint8:
         raise UserError(f"images must be uint8, 0..255, not {images.dtype}")
     check_shape(images.shape, "images")
-    return describe(np.ascontiguousarray(images), "an array in Python", "an array in Python")
+    return describe(np.ascontiguousarray(images), ARRAY, ARRAY)
 
 
 class Mnist(NamedTuple):
@@ -144,7 +145,7 @@ class Mnist(NamedTuple):
 def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnist:
     """Load both parts of MNIST: from GAN_DATA's file, the cache or the network, or from a path.
 
-    Raises UserError when it is not to be had, with what to do.
+    Raises UserError if it cannot be found, with what to do.
     """
     if source == "auto":
         source = os.environ.get("GAN_DATA") or "auto"

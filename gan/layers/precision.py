@@ -1,8 +1,8 @@
 """In which floating-point format a design computes.
 
-In bfloat16 all layers do but for the last, where it would show: images, and D's judgement, of which
-the losses are, come out in float32 (`dtype=keras.config.floatx()` in the designs). Weights,
-gradients and optimizers are float32. BatchNorm takes its statistics in float32, as Keras has it.
+In bfloat16 all layers do except the last, where it would show: images, and D's output, from which
+the losses are computed, are float32 (`dtype=keras.config.floatx()` in the designs). So are weights,
+gradients and optimizers, and BatchNorm's statistics.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def linear(inputs: int, units: int, **options: object) -> layers.Dense:
 
 @keras.saving.register_keras_serializable("gan")
 class Adam(keras.optimizers.Adam):
-    """PyTorch's Adam: Keras' own, but for where epsilon is added."""
+    """PyTorch's Adam: Keras' own, except for where epsilon is added."""
 
     def update_step(
         self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor

@@ -38,7 +38,7 @@ def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
 class BatchNormalization(layers.BatchNormalization):
     """Keras' layer with the same moving statistics on all replicas: the mean of what each adds.
 
-    Keras lets each replica move its own, of which a checkpoint holds only the first's.
+    Keras lets each replica move its own, and a checkpoint would hold only the first replica's.
     """
 
     def add_weight(

@@ -25,8 +25,8 @@ FILM_MILLISECONDS = 80  # for each image
 def combine_images(generated_images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """Lay images [N, H, W, C] out row by row as one mosaic [rows*H, columns*W, C].
 
-    int(sqrt(N)) columns by default and as many rows as that takes, as in document 001; what is
-    left of the last row stays 0. The dtype is kept. Raises ValueError without images.
+    By default int(sqrt(N)) columns and as many rows as that takes, as in the d_on_g notebook. The
+    rest of the last row is 0. The dtype is kept. Raises ValueError without images.
     """
     count, height, width, channels = generated_images.shape
     if count == 0:

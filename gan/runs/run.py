@@ -58,7 +58,7 @@ class Run:
         """The run's config, or None when there is no such run.
 
         Where config.json is damaged or missing, it is what the newest checkpoint has of it.
-        Raises UserError if that is not to be had either.
+        Raises UserError if there is none either.
         """
         path = self.folder / "config.json"
         try:

@@ -1,4 +1,4 @@
-"""What ends a training early: signals, a failing disk, losses that are no numbers any more."""
+"""What ends a training early: signals, a failing disk, losses that are NaN or infinite."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def stop_signals() -> Iterator[Callable[[], int | None]]:
 
 
 def check_finite(first: int, values: np.ndarray, metrics: Sequence[str]) -> None:
-    """Raise FloatingPointError, naming the step, when a metric is no number any more."""
+    """Raise FloatingPointError, naming the step, when a loss is NaN or infinite."""
     for row, column in np.argwhere(~np.isfinite(values)):
         value = values[row, column]
         raise FloatingPointError(f"{metrics[column]} of step {first + row:,} is {value}")

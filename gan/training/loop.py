@@ -193,9 +193,7 @@ class Training:
                 values = self.run_steps(done, end - done)
                 steps_per_call = pace(steps_per_call, end - done, time.monotonic() - call_started)
                 with what_is_left(done, saved):
-                    if done == first:  # the step works: what an old run left may go
-                        self.make_ready(done)
-                    self.record(done, end, values)
+                    self.record(done, end, values, begins=done == first)
                 done = end
                 if self.workers.is_chief:
                     means = values.mean(axis=0)
@@ -211,17 +209,14 @@ class Training:
         grids = (step for step in range(done, end) if self.design.grid_name(step, per_epoch))
         return next(grids, end - 1) + 1
 
-    def make_ready(self, done: int) -> None:
-        """Make the run's folders and files ready to continue after `done` steps."""
-        if self.workers.is_chief:
-            self.run.begin(self.config, done, self.design.loss_names, self.fresh)
-
-    def record(self, done: int, end: int, values: np.ndarray) -> None:
+    def record(self, done: int, end: int, values: np.ndarray, begins: bool) -> None:
         """Log the losses of the steps from `done` to `end`, and draw what is due.
 
         Raises FloatingPointError, OSError.
         """
         if self.workers.is_chief:
+            if begins:  # the step works: what an old run left may go
+                self.run.begin(self.config, done, self.design.loss_names, self.fresh)
             self.run.log(done, values)
         check_finite(done, values, self.design.loss_names)
         if self.workers.is_chief:

@@ -132,7 +132,7 @@ def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, mon
     capsys.readouterr()
     assert run_here(train.main, *command, "--steps", 4) == 2
     err = capsys.readouterr().err
-    assert "was started with mine.npz, and that is not to be had: no data" in err
+    assert "was started with mine.npz, and that cannot be found: no data" in err
     assert "--fresh" not in err
     monkeypatch.setenv("GAN_DATA", str(tmp_path / "moved.npz"))
     assert run_here(train.main, *command, "--steps", 4) == 0
