@@ -285,7 +285,7 @@ class TapeDCGAN:
 
     def step(self, real_images, noise) -> tuple[float, float]:
         real_images, noise = (self.tf.convert_to_tensor(array) for array in (real_images, noise))
-        d_loss, g_loss = self.step(real_images, noise)
+        d_loss, g_loss = self.train_step(real_images, noise)
         return float(d_loss), float(g_loss)
 
     def sample(self, noise) -> np.ndarray:

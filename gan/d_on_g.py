@@ -20,7 +20,7 @@ import tensorflow as tf
 from keras import layers
 
 from gan.design import Design
-from gan.layers.replicas import BatchNormalization, global_mean
+from gan.layers.replicas import BatchNormalization, binary_crossentropy
 from gan.layers.upsampling import UpSamplingConv2D
 from gan.recipe import Recipe
 
@@ -81,17 +81,10 @@ def generator_containing_discriminator(g: keras.Model, d: keras.Model) -> keras.
     return keras.Sequential([g, d], name="d_on_g")
 
 
-def binary_crossentropy(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-    """Mean of -t log p - (1 - t) log(1 - p) over targets and probabilities [B, 1]; a scalar.
-
-    With several replicas it is this one's share of the mean over all (`gan.layers.replicas`).
-    """
-    return global_mean(keras.losses.binary_crossentropy(targets, probabilities))
-
-
 class DOnG(Design):
     """Generator, discriminator, the two stacked, and their step: the d_on_g notebook."""
 
+    usual_name = "d-on-g"
     recipe = D_ON_G
 
     def build_nets(self) -> None:

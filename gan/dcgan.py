@@ -19,7 +19,7 @@ import tensorflow as tf
 from keras import layers
 
 from gan.design import Design
-from gan.layers.replicas import BatchNormalization, Dropout, global_mean
+from gan.layers.replicas import BatchNormalization, Dropout, binary_crossentropy
 from gan.recipe import Recipe
 
 DCGAN = Recipe(
@@ -75,28 +75,21 @@ def make_discriminator_model(image_shape: tuple = (28, 28, 1), dropout: float = 
     return model
 
 
-def cross_entropy(target: float, logits: tf.Tensor) -> tf.Tensor:
-    """Mean of -target log p - (1 - target) log(1 - p), p = sigmoid(logits [B, 1]); a scalar.
-
-    With several replicas it is this one's share of the mean over all (`gan.layers.replicas`).
-    """
-    targets = tf.fill(tf.shape(logits), target)
-    return global_mean(keras.losses.binary_crossentropy(targets, logits, from_logits=True))
-
-
 def discriminator_loss(real_output: tf.Tensor, fake_output: tf.Tensor) -> tf.Tensor:
     """-E log D(x) - E log(1 - D(G(z))) from logits [B, 1] of either kind; a scalar."""
-    return cross_entropy(1.0, real_output) + cross_entropy(0.0, fake_output)
+    real_loss = binary_crossentropy(1.0, real_output, from_logits=True)
+    return real_loss + binary_crossentropy(0.0, fake_output, from_logits=True)
 
 
 def generator_loss(fake_output: tf.Tensor) -> tf.Tensor:
     """-E log D(G(z)) from logits [B, 1]; a scalar."""
-    return cross_entropy(1.0, fake_output)
+    return binary_crossentropy(1.0, fake_output, from_logits=True)
 
 
 class ConvolutionalGAN(Design):
     """Generator, discriminator and their step: the DCGAN article."""
 
+    usual_name = "dcgan"
     recipe = DCGAN
     d_loss_terms = 2
     grid_count = 16

@@ -15,13 +15,19 @@ from __future__ import annotations
 
 import gan.support.quiet  # noqa: F401  # isort: skip
 
+from typing import TYPE_CHECKING
+
 import keras
 import tensorflow as tf
 from keras import layers
 
 from gan.design import Design
-from gan.layers.replicas import BatchNormalization, global_mean
+from gan.layers.replicas import BatchNormalization, binary_crossentropy, global_mean
 from gan.recipe import Recipe, override
+from gan.support.errors import UserError
+
+if TYPE_CHECKING:
+    from gan.training import Outcome
 
 DENSE = Recipe(
     steps=30_000,  # the document calls them epochs
@@ -42,15 +48,6 @@ DENSE_SGD = Recipe(
     order="random",
     sample_interval=200,
 )
-
-
-def binary_crossentropy(target: float, probability: tf.Tensor) -> tf.Tensor:
-    """Mean of -target log p - (1 - target) log(1 - p) over `probability` [B, 1]; a scalar.
-
-    With several replicas it is this one's share of the mean over all (`gan.layers.replicas`).
-    """
-    targets = tf.fill(tf.shape(probability), target)
-    return global_mean(keras.losses.binary_crossentropy(targets, probability))
 
 
 class GAN(Design):
@@ -151,13 +148,17 @@ class GAN(Design):
         *,
         steps: int | None = None,
         **options: object,
-    ) -> object:
+    ) -> Outcome:
         """Train as the document's `train(epochs, batch_size=128, sample_interval=50)`.
 
         `epochs` is the document's word for steps; those are its defaults. With `steps` in the
         place of `epochs`, what is not given is the recipe's. `options`: see `Design.train`.
         """
         if epochs is not None:
-            steps, batch_size, sample_interval = epochs, batch_size or 128, sample_interval or 50
+            if steps is not None:
+                raise UserError("give epochs or steps, not both: they mean the same here")
+            steps = epochs
+            batch_size = 128 if batch_size is None else batch_size
+            sample_interval = 50 if sample_interval is None else sample_interval
         self.recipe = override(self.recipe, batch_size=batch_size, sample_interval=sample_interval)
         return super().train(steps=steps, **options)

@@ -1,7 +1,7 @@
 """What a design is: a generator, a discriminator and a step that trains them.
 
-A design's module adds its document's nets, optimizers and step; all else that the five share is
-here. The training loop is `gan.training.loop`, the commands call it through `gan.designs`.
+A design's module adds its document's nets, optimizers and step; what all five share is here. The
+training loop is `gan.training.loop`; `gan.designs` is the table of the designs' names.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Design(keras.Model):
     """A GAN with the settings `recipe`, for images of `image_shape` = (height, width, channels).
 
     As a Keras model it maps noise [B, latent_dim] to images [B, height, width, channels] in
-    [-1, 1]. A subclass sets `recipe`, which holds its document's numbers, and writes:
+    [-1, 1]. A subclass sets `usual_name` and `recipe`, its document's numbers, and writes:
 
     build_nets(): sets `generator` and `discriminator`. In the document's order, as a layer draws
         the seed of its first weights when it is made.
@@ -39,17 +39,21 @@ class Design(keras.Model):
     recipe: Recipe
     generator: keras.Model  # noise [B, latent_dim] -> images in [-1, 1]
     discriminator: keras.Model  # images -> [B, 1]: probability of being real, or its logit
+    usual_name: str
     loss_names = ("d_loss", "g_loss")  # what `step` returns
     d_loss_terms = 1  # 2 where d_loss is the sum of its real and fake halves, not their mean
     grid_count = 25  # images in the grid that the document draws
     compile_with_xla = False  # XLA doubles the speed of small matrices, and halves convolutions
 
     def __init__(
-        self, recipe: Recipe | None = None, image_shape: tuple = (28, 28, 1), name: str = "design"
+        self,
+        recipe: Recipe | None = None,
+        image_shape: tuple = (28, 28, 1),
+        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name or self.usual_name)
         self.recipe = recipe or self.recipe
-        self.image_shape = image_shape
+        self.image_shape = tuple(image_shape)
         with precision(self.recipe.precision):
             self.build_nets()
         self.d_optimizer, self.g_optimizer = self.build_optimizers()
@@ -97,11 +101,11 @@ class Design(keras.Model):
         images: np.ndarray | None = None,
         **options: object,
     ) -> Outcome:
-        """Train exactly as `python -m gan.train` does; a run that exists continues.
+        """Train as `python -m gan.train` does, from these weights; a run that exists continues.
 
-        `steps` or `epochs`: the length in all (default: the recipe's). `images`: your own, uint8
-        [N, H, W] or [N, H, W, 1 or 3]. `options`: `run`, `seed` and what else
-        `gan.training.loop.train` takes. Raises UserError, RunError.
+        `steps` or `epochs`: the length in all, which `recipe` takes over (default: the recipe's).
+        `images`: your own, uint8 [N, H, W] or [N, H, W, 1 or 3], in the place of `dataset`.
+        `options`: what else `gan.training.loop.train` takes. Raises UserError, RunError.
         """
         from gan.data.images import of_array
         from gan.training import train

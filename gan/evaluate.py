@@ -12,21 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan.cli.commands import load_tensorflow, next_commands, run_command
-from gan.cli.options import a_path, add_choice, checked, make_parser, not_empty
+from gan.cli.options import a_path, add_choice, make_parser, not_empty
 from gan.cli.progress import say, warn
 from gan.data.formats import read_npz
 from gan.data.images import Mnist, load_mnist
-from gan.evaluation.metrics import FIGURES
+from gan.evaluation.metrics import COUNT, FIGURES
 from gan.recipe import positive_int
-from gan.runs.run import Run
-from gan.runs.trained import choose_trained, load
+from gan.runs import Run, choose_trained, load
 from gan.support.errors import UserError
 from gan.support.files import make_folder, replacing, shown_path
 
 if TYPE_CHECKING:
     from gan.design import Design
 
-COUNT = 10_000  # as many as MNIST has test images
 LEAST = 100
 
 
@@ -46,7 +44,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--count",
         metavar="N",
-        type=checked(positive_int),
+        type=positive_int,
         default=COUNT,
         help=f"images to measure ({COUNT:,}, the most there can be)",
     )

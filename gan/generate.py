@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gan.cli.commands import load_tensorflow, run_command
-from gan.cli.options import a_path, add_choice, checked, make_parser
+from gan.cli.options import a_path, add_choice, make_parser
 from gan.cli.progress import SECONDS_BETWEEN_PLAIN_LINES, say
 from gan.recipe import positive_int, rows_and_columns
-from gan.runs.run import Run
-from gan.runs.trained import Shipped, choose_trained, load
+from gan.runs import Run, Shipped, choose_trained, load
 from gan.support.errors import UserError
 from gan.support.files import make_folder, shown_path
 
@@ -40,13 +39,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         which_run="the newest",
     )
     add_choice(parser)
-    number = checked(positive_int)
-    parser.add_argument("--count", metavar="N", type=number, help=f"images ({COUNT})")
+    parser.add_argument("--count", metavar="N", type=positive_int, help=f"images ({COUNT})")
     parser.add_argument(
-        "--grid", metavar="ROWSxCOLS", type=checked(rows_and_columns), help="so many, so laid out"
+        "--grid",
+        metavar="ROWSxCOLS",
+        type=rows_and_columns,
+        help="draw ROWS x COLS images in a grid",
     )
     parser.add_argument(
-        "--zoom", metavar="N", type=number, help=f"screen pixels for one of an image's ({ZOOM})"
+        "--zoom",
+        metavar="N",
+        type=positive_int,
+        help=f"screen pixels for one of an image's ({ZOOM})",
     )
     parser.add_argument(
         "--interpolate",
@@ -59,7 +63,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--candidates",
         metavar="N",
-        type=number,
+        type=positive_int,
         help=f"made for each image that --nice keeps ({CANDIDATES})",
     )
     parser.add_argument(

@@ -21,7 +21,7 @@ from keras import layers
 
 from gan.design import Design
 from gan.layers.pytorch import Adam, BatchNorm1d, linear
-from gan.layers.replicas import global_mean
+from gan.layers.replicas import binary_crossentropy
 from gan.recipe import Recipe
 
 MLP = Recipe(
@@ -67,18 +67,10 @@ def make_discriminator(image_shape: tuple) -> keras.Model:
     return model
 
 
-def binary_crossentropy(target: float, probability: tf.Tensor) -> tf.Tensor:
-    """Mean of -target log p - (1 - target) log(1 - p) over `probability` [B, 1]; a scalar.
-
-    With several replicas it is this one's share of the mean over all (`gan.layers.replicas`).
-    """
-    targets = tf.fill(tf.shape(probability), target)
-    return global_mean(keras.losses.binary_crossentropy(targets, probability))
-
-
 class MLPGAN(Design):
     """Generator, discriminator and their step: the PyTorch article."""
 
+    usual_name = "mlp"
     recipe = MLP
     d_loss_terms = 2
     compile_with_xla = True

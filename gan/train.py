@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.cli.commands import command_line, load_tensorflow, run_command
-from gan.cli.options import checked, make_parser, not_empty
+from gan.cli.options import make_parser, not_empty
 from gan.cli.progress import duration, say, warn
-from gan.data.images import Dataset, load_images
+from gan.data.images import ARRAY, Dataset, load_images
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
 from gan.recipe import LENGTH, Recipe, device_number, positive_float, side_lengths, yes_or_no
@@ -23,6 +23,7 @@ from gan.support.files import shown_path
 if TYPE_CHECKING:
     from gan.training import Outcome
 
+FLAGS = ("--fresh", "--tensorboard", "--sync-batchnorm", "--no-sync-batchnorm", "--help")
 LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
 
 
@@ -39,10 +40,19 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("design", metavar="DESIGN", choices=DESIGNS, help=", ".join(DESIGNS))
     add_run_options(parser)
-    wants_help = {"-h", "--help"} & set(arguments)
-    design = next((word for word in arguments if word in DESIGNS), None)
-    add_settings(parser, find_recipe(design) if wants_help and design else None)
+    add_settings(parser, find_recipe(design) if (design := asks_about(arguments)) else None)
     return parser.parse_args(arguments)
+
+
+def asks_about(arguments: list[str]) -> str | None:
+    """The design whose help the command line asks for."""
+    before = "--fresh"
+    for word in arguments if {"-h", "--help"} & set(arguments) else []:
+        takes_value = before.startswith("--") and "=" not in before and before not in FLAGS
+        if word in DESIGNS and not takes_value:
+            return word
+        before = word
+    return None
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +67,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image-size",
         metavar="HxW",
-        type=checked(side_lengths),
+        type=side_lengths,
         help="resize the images of a folder (default: as they are)",
     )
     parser.add_argument("--fresh", action="store_true", help="start the run over, deleting it")
@@ -68,7 +78,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--checkpoint-seconds",
-        type=checked(positive_float),
+        type=positive_float,
         metavar="S",
         default=CHECKPOINT_SECONDS,
         help=f"seconds from one checkpoint to the next (default: {CHECKPOINT_SECONDS:g})",
@@ -76,12 +86,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--devices",
         metavar="N",
-        type=checked(device_number),
+        type=device_number,
         help="train on this many GPUs (default: all); without a GPU, split the CPU into as many",
     )
     parser.add_argument(
         "--connect-seconds",
-        type=checked(positive_float),
+        type=positive_float,
         metavar="S",
         default=CONNECT_SECONDS,
         help="seconds to wait for the other workers that TF_CONFIG names "
@@ -105,7 +115,7 @@ def add_settings(parser: argparse.ArgumentParser, recipe: Recipe | None) -> None
         else:
             choices = getattr(check, "choices", None)
             metavar = f"{{{','.join(choices)}}}" if choices else "N"
-            kind = {"metavar": metavar, "type": checked(check)}
+            kind = {"metavar": metavar, "type": check}
         group = length if field.name in LENGTH else settings
         group.add_argument(option, help=text, **kind)
 
@@ -162,6 +172,10 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
     """The data that `source` means; `auto` means the same again for a run that has a `config`."""
     if source == "auto" and config is not None:
         data = config["data"]
+        if data["source"] == ARRAY:
+            raise UserError(
+                f"the run was trained on {ARRAY}; continue it there: design.train(images=...)"
+            )
         try:
             dataset = load_images(data["source"], image_size or data["resized_to"], say)
         except UserError as error:

@@ -117,6 +117,10 @@ def test_train_called_again_continues_and_takes_steps_too(tmp_path, small_data):
     gan = GAN()
     assert gan.train(steps=1, run=Run("other", tmp_path), dataset=load_images(small_data)).done == 1
     assert (gan.recipe.batch_size, gan.recipe.sample_interval) == (32, 200)
+    with pytest.raises(ValueError, match="give epochs or steps, not both"):
+        gan.train(epochs=1, steps=1)
+    with pytest.raises(ValueError, match="batch_size must be a whole number"):
+        gan.train(epochs=1, batch_size=0)
     gan.train(epochs=1, run=Run("third", tmp_path), dataset=load_images(small_data))
     assert (gan.recipe.batch_size, gan.recipe.sample_interval) == (128, 50)
 

@@ -14,7 +14,11 @@ from conftest import (
 from test_train import contents
 
 from gan import generate, train
+from gan.d_on_g import DOnG
+from gan.dcgan import ConvolutionalGAN
+from gan.dense import DENSE_SGD, GAN
 from gan.designs import DESIGNS, build_design
+from gan.mlp import MLPGAN
 from gan.pictures import save_grid
 from gan.runs import Run
 from gan.support.errors import UserError
@@ -238,10 +242,11 @@ def test_one_seed_gives_equal_nets_that_stay_equal():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_every_design_trains_on_an_array_and_knows_it_again(tmp_path):
+@pytest.mark.parametrize("name", DESIGNS)
+def test_every_design_trains_on_an_array_and_knows_it_again(tmp_path, name):
     images = np.random.default_rng(0).integers(0, 256, (20, 12, 12), np.uint8)
     options = {"images": images, "run": Run("mine", tmp_path)}
-    build = lambda: build_design("d-on-g", (12, 12, 1), batch_size=4)  # noqa: E731
+    build = lambda: build_design(name, [12, 12, 1], batch_size=4)  # noqa: E731
     assert build().train(steps=2, **options).trained == 2
     assert build().train(steps=3, **options).trained == 1
     with pytest.raises(UserError, match="was started with the data an array in Python"):
@@ -250,6 +255,19 @@ def test_every_design_trains_on_an_array_and_knows_it_again(tmp_path):
         build().train(steps=4, **options | {"images": images / 255})
     with pytest.raises(UserError, match="multiples of 4"):
         build().train(steps=4, **options | {"images": images[:, 1:]})
+
+
+def test_an_array_run_is_continued_in_python(tmp_path, capsys):
+    images = np.zeros((8, 12, 12), np.uint8)
+    design = build_design("dense", (12, 12, 1), batch_size=4)
+    design.train(steps=1, images=images, run=Run("dense", tmp_path))
+    assert run_here(train.main, "dense", "--root", tmp_path) == 2
+    assert "continue it there: design.train(images=...)" in capsys.readouterr().err
+
+
+def test_designs_are_named_as_in_the_table():
+    names = [GAN().name, GAN(DENSE_SGD).name, DOnG().name, MLPGAN().name, ConvolutionalGAN().name]
+    assert names == list(DESIGNS)
 
 
 @pytest.mark.parametrize("name", DESIGNS)

@@ -49,7 +49,7 @@ def command_line(module: str, *arguments: str) -> str:
 def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[str, str]]:
     """What can be done after `done` of `total` steps: (what for, command).
 
-    None for a run of a design that only a script knows.
+    Nothing for a design that only a script knows; no training for an array that only it has.
     """
     if config["design"] not in DESIGNS:
         return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 from gan.designs import DESIGNS
@@ -38,27 +37,15 @@ def make_parser(module: str, description: str, which_run: str, **options: object
         help="folder that holds experiments/ and images/ (default: the repository)",
     )
     parser.add_argument(
-        "--seed", type=checked(seed_number), default=0, help="where randomness starts (default: 0)"
+        "--seed", type=seed_number, default=0, help="where randomness starts (default: 0)"
     )
     return parser
-
-
-def checked(check: Callable) -> Callable:
-    """`check`, as argparse wants a type: its UserError becomes the option's message."""
-
-    def convert(text: str) -> object:
-        try:
-            return check(text)
-        except UserError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
 
 
 def not_empty(text: str) -> str:
     """Text as an option's value, which an unset shell variable would leave empty."""
     if not text:
-        raise argparse.ArgumentTypeError("must not be empty")
+        raise UserError("must not be empty")
     return text
 
 

@@ -11,13 +11,10 @@ from gan.data.images import Mnist
 from gan.evaluation import metrics
 from gan.evaluation.classifier import load_classifier, look
 from gan.evaluation.sampling import collect, draw_samples
-from gan.runs.run import Run
-from gan.runs.trained import Shipped
+from gan.runs import Run, Shipped
 
 if TYPE_CHECKING:
     from gan.design import Design
-
-COUNT = 10_000  # as many as MNIST has test images
 
 
 def draw(
@@ -25,7 +22,7 @@ def draw(
     design: Design,
     steps: int,
     seed: int = 0,
-    count: int = COUNT,
+    count: int = metrics.COUNT,
     say: Callable[[str], None] = print,
 ) -> tuple[dict, np.ndarray]:
     """`count` images of a trained `design`, uint8 [count, 28, 28, 1], and what they are from."""

@@ -28,6 +28,19 @@ def global_mean(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(values) / count
 
 
+def binary_crossentropy(
+    targets: tf.Tensor | float, outputs: tf.Tensor, from_logits: bool = False
+) -> tf.Tensor:
+    """Mean of -t log p - (1 - t) log(1 - p) over the targets t and D's outputs [B, 1]; a scalar.
+
+    `outputs` are the probabilities p or their logits; `targets` may be one number for all. With
+    several replicas it is this one's share of the mean over all.
+    """
+    if isinstance(targets, float):
+        targets = tf.fill(tf.shape(outputs), targets)
+    return global_mean(keras.losses.binary_crossentropy(targets, outputs, from_logits))
+
+
 def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
     """The sum of all replicas' `value`; outside of a step there is but one."""
     context = tf.distribute.get_replica_context()

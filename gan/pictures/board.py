@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from gan.pictures.curves import Columns
 from gan.pictures.grid import read_picture
-from gan.runs.run import Run
+from gan.runs import Run
 from gan.support.errors import UserError
 
 EVERY = 10  # steps from one point of a curve to the next

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,12 +39,9 @@ def as_means(columns: Columns, d_loss_terms: int) -> Columns:
     """
     if d_loss_terms == 1:
         return columns
-    return {
-        (f"d_loss / {d_loss_terms}" if name == "d_loss" else name): (
-            values / d_loss_terms if name == "d_loss" else values
-        )
-        for name, values in columns.items()
-    }
+    mean = columns["d_loss"] / d_loss_terms
+    others = {name: values for name, values in columns.items() if name != "d_loss"}
+    return others | {f"d_loss / {d_loss_terms}": mean}
 
 
 def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,7 +90,5 @@ def draw_curves(columns: Columns, picture: Path) -> None:
     for axis in (losses, theory):
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
         axis.grid(alpha=0.3)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
     with replacing(picture) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -10,7 +10,7 @@ from gan.data.batches import Schedule
 from gan.pictures.curves import Columns, as_means, draw_curves, read_metrics
 from gan.pictures.grid import save_gif, save_grid
 from gan.pictures.page import write_page
-from gan.runs.run import Run
+from gan.runs import Run
 
 if TYPE_CHECKING:
     from gan.design import Design

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,10 +50,9 @@ def draw_grid(images: np.ndarray, zoom: int = ZOOM, columns: int | None = None) 
 
 def save_grid(path: Path, images: np.ndarray, zoom: int = ZOOM, columns: int | None = None) -> None:
     """Write `draw_grid` of the images as a PNG, whole or not at all. Raises OSError."""
-    buffer = io.BytesIO()
-    draw_grid(images, zoom, columns).save(buffer, "PNG")
+    picture = draw_grid(images, zoom, columns)
     with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        picture.save(temporary, "PNG")
 
 
 def read_picture(path: Path) -> Image.Image | None:
@@ -94,12 +92,10 @@ def save_film(path: Path, images: np.ndarray, zoom: int) -> None:
 
 
 def _write_gif(path: Path, frames: list[Image.Image], milliseconds: int | list[int]) -> None:
-    buffer = io.BytesIO()
-    frames[0].save(
-        buffer, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
-    )
     with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        frames[0].save(
+            temporary, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
+        )
 
 
 def _gif_frame(grid: Path) -> Image.Image | None:

@@ -12,7 +12,7 @@ import numpy as np
 from gan.designs import DESIGNS
 from gan.evaluation.metrics import FIGURES
 from gan.pictures.curves import Columns, thin
-from gan.runs.run import Run
+from gan.runs import Run
 from gan.support.files import replacing
 
 TEMPLATE = Path(__file__).with_name("page.html")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan.data.images import Dataset
+from gan.data import Dataset
 from gan.recipe import LENGTH
 
 if TYPE_CHECKING:

@@ -1,13 +1,15 @@
 """The exceptions that the commands print as one line."""
 
+import argparse
+
 BAD_INPUT = 2  # a command's exit code
 
 
-class UserError(ValueError):
+class UserError(ValueError, argparse.ArgumentTypeError):
     """Bad input, with a message of one line that says what is wrong and what to do.
 
-    The commands print it on stderr and exit with code 2. Other exceptions than these two are
-    faults of the program and keep their traceback.
+    The commands print it on stderr and exit with code 2; argparse adds the option's name. All
+    exceptions but these two are faults of the program and keep their traceback.
     """
 
 

@@ -7,7 +7,6 @@ compiled call as it likes, stop after any of them, and continue later to the sam
 from __future__ import annotations
 
 import time
-import warnings
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from gan.cli.commands import next_commands
-from gan.cli.progress import Report, say
+from gan.cli.progress import Report, say, warn
+from gan.data import Dataset, load_images
 from gan.data.batches import Schedule
-from gan.data.images import Dataset, load_images
 from gan.devices.workers import Workers, worker_losses
 from gan.pictures.board import check_board, write_board
 from gan.pictures.curves import Columns
@@ -85,7 +84,7 @@ def train(
     if dataset is None:
         dataset = load_images()
         if dataset.warning:
-            warnings.warn(dataset.warning, stacklevel=4)
+            warn(dataset.warning)
     if tensorboard:
         check_board()
     run = run if isinstance(run, Run) else Run(run or design.name)
@@ -110,8 +109,7 @@ def pace(steps_per_call: int, count: int, seconds: float) -> int:
 class Training:
     """A run that is trained: what the parts of `train` share, and those parts.
 
-    Raises UserError if the data and the design do not fit together. Nothing is written before
-    `begin_or_resume`.
+    Raises UserError if the data and the design do not fit together.
     """
 
     fresh = tensorboard = False
@@ -183,7 +181,7 @@ class Training:
                 at_end = stop or done == self.total
                 if done > saved and (at_end or overdue or self.is_kept(done)):
                     if stop:
-                        say(f"stopping: saving step {done:,} (a second signal ends it without)")
+                        say(f"stopping: saving step {done:,} (a second signal ends it unsaved)")
                     self.save(done, saved)
                     saved, last_checkpoint = done, time.monotonic()
                 if at_end:

@@ -318,7 +318,7 @@ def test_help_comes_without_loading_tensorflow(module):
 
 
 def test_help_of_a_design_shows_its_own_settings(capsys):
-    assert run_here(train.main, "dcgan", "--help") == 0
+    assert run_here(train.main, "--name", "dense", "dcgan", "--help") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "(default: 256)" in text
     assert "--dropout N share of D's activations dropped (default: 0.3)" in text
