@@ -60,7 +60,7 @@ class GAN(Design):
     compile_with_xla = True
 
     def __init__(
-        self, recipe: Recipe = DENSE, image_shape: tuple = (28, 28, 1), name: str | None = None
+        self, recipe: Recipe = DENSE, image_shape: tuple = (28, 28, 1), name: str = ""
     ) -> None:
         usual_name = "dense-sgd" if recipe.beta_1 is None else "dense"
         super().__init__(recipe, image_shape, name or usual_name)

@@ -46,10 +46,7 @@ class Design(keras.Model):
     compile_with_xla = False  # XLA doubles the speed of small matrices, and halves convolutions
 
     def __init__(
-        self,
-        recipe: Recipe | None = None,
-        image_shape: tuple = (28, 28, 1),
-        name: str | None = None,
+        self, recipe: Recipe | None = None, image_shape: tuple = (28, 28, 1), name: str = ""
     ) -> None:
         super().__init__(name=name or self.usual_name)
         self.recipe = recipe or self.recipe
@@ -57,9 +54,8 @@ class Design(keras.Model):
         with precision(self.recipe.precision):
             self.build_nets()
         self.d_optimizer, self.g_optimizer = self.build_optimizers()
-        d_variables, g_variables = (
-            net.trainable_variables for net in (self.discriminator, self.generator)
-        )
+        d_variables = self.discriminator.trainable_variables
+        g_variables = self.generator.trainable_variables
         if self.d_optimizer is self.g_optimizer:
             self.d_optimizer.build(d_variables + g_variables)
         else:
@@ -116,7 +112,7 @@ class Design(keras.Model):
         return train(self, **options)
 
     def sample_images(self, epoch: int | str, **options: object) -> None:
-        """Draw the run's grid `<epoch>.png`; `options`: `run` and `seed`, as for `train`."""
+        """Draw the grid `<epoch>.png` of a run; `options`: `run` and `seed`, as for `train`."""
         from gan.pictures.gallery import save_samples
 
         save_samples(self, str(epoch), **options)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from gan.data.images import Mnist, load_mnist
 from gan.evaluation.metrics import COUNT, FIGURES
 from gan.recipe import positive_int
 from gan.runs import Run, choose_trained, load
-from gan.support.errors import UserError
+from gan.support.errors import UserError, disk_errors
 from gan.support.files import make_folder, replacing, shown_path
 
 if TYPE_CHECKING:
@@ -100,10 +99,11 @@ def main(arguments: list[str] | None = None) -> int:
     result = source | measure(images, mnist, say)
     print(table(result))
     if target:
-        write(target, result)
+        with disk_errors("written", target), replacing(target) as temporary:
+            temporary.write_text(json.dumps(result, indent=2) + "\n")
         print(f"\n{shown_path(target)}")
     if target and not options.json:
-        with writing(trained.images):
+        with disk_errors("written", trained.images):
             publish_again(trained, design, steps)
     return 0
 
@@ -118,10 +118,8 @@ def load_reference(source: str, count: int) -> Mnist:
 
 def read_images(path: Path) -> np.ndarray:
     """The images uint8 [N, 28, 28, 1] of an .npz as gan.generate writes it. Raises UserError."""
-    try:
+    with disk_errors("read", path):
         images = read_npz(path, "images")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
     images = images[..., np.newaxis] if images.ndim == 3 else images
     check_shape(images.shape[1:], str(path))
     if len(images) < LEAST:
@@ -166,21 +164,6 @@ def table(result: dict) -> str:
         these, real = (f"{share:.1%}" for share in shares)
         lines.append(f"{f'share of digit {digit}':30}{these:>8}{real:>8}")
     return "\n".join(lines)
-
-
-def write(path: Path, result: dict) -> None:
-    """Write the figures to `path`. Raises UserError."""
-    with writing(path), replacing(path) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n")
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the disk has against it into a UserError about `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{error.filename or path} cannot be written: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from gan.cli.options import a_path, add_choice, make_parser
 from gan.cli.progress import SECONDS_BETWEEN_PLAIN_LINES, say
 from gan.recipe import positive_int, rows_and_columns
 from gan.runs import Run, Shipped, choose_trained, load
-from gan.support.errors import UserError
+from gan.support.errors import UserError, disk_errors
 from gan.support.files import make_folder, shown_path
 
 if TYPE_CHECKING:
@@ -114,10 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
         chunks = [best]
     else:
         chunks = told(draw_samples(design, options.seed, count), count)
-    try:
+    with disk_errors("written", Path()):
         write(chunks, count, design.image_shape, outputs)
-    except OSError as error:
-        raise UserError(f"{error.filename} cannot be written: {error.strerror}") from None
     return 0
 
 

@@ -119,7 +119,7 @@ class Recipe:
     )
     order: str = setting(
         one_of("random", "shuffled", "sequential"),
-        "random: each batch is drawn with replacement; shuffled: again each epoch; or sequential",
+        "random: drawn with replacement; shuffled: in a new order every epoch; or sequential",
         default="random",
     )
     last_batch: str | None = setting(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from gan.support.errors import UserError
+from gan.support.errors import UserError, disk_errors
 from gan.support.files import replacing
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -43,15 +43,11 @@ def fetch(name: str, expected_hash: str, say: Callable[[str], None]) -> Path:
     if not os.path.exists(path):
         url = ORIGIN + path.name
         say(f"downloading {url}")
-        try:
+        with disk_errors("written", path):
             download(url, path, expected_hash)
-        except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
         return path
-    try:
+    with disk_errors("read", path):
         found = hash_of(path.read_bytes(), expected_hash)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
     if found != expected_hash:
         raise UserError(
             f"{path} is not the published file (its hash differs); "

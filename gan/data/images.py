@@ -16,7 +16,7 @@ import numpy as np
 from gan.data.digits import draw_digits
 from gan.data.download import FASHION, MNIST, Unreachable, cache_folder, fetch
 from gan.data.formats import IDX_NAMES, check_shape, read_idx, read_image_folder, read_npz
-from gan.support.errors import UserError
+from gan.support.errors import UserError, disk_errors
 from gan.support.files import replacing
 
 # SHA-256 of the pixels of MNIST's training and test images, as they were published.
@@ -84,10 +84,8 @@ def load_images(
     if source == "synthetic":
         return describe(built_in_digits(say), source, "the built-in digits")
 
-    try:
+    with disk_errors("read", path):
         images = read_path(path, image_size)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     return describe(images, str(path.resolve()), path.name)._replace(resized_to=image_size)
 
 
@@ -158,10 +156,8 @@ def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnis
                 "put mnist.npz somewhere and set GAN_DATA to its path"
             ) from None
     path = Path(source)
-    try:
+    with disk_errors("read", path):
         images = [read_npz(path, array) for array in ("x_train", "x_test")]
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
     images = [each[..., np.newaxis] if each.ndim == 3 else each for each in images]
     for each in images:
         if each.shape[1:] != (28, 28, 1):

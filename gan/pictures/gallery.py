@@ -57,8 +57,7 @@ class Gallery:
 
 
 def save_samples(design: Design, name: str, run: Run | str | None = None, seed: int = 0) -> None:
-    """Draw the grid `name` of `run` (default: the one named after the design) as it is now."""
-    run = run if isinstance(run, Run) else Run(run or design.name)
-    path = run.grid(name)
+    """Draw the grid `name` of `run` (default: the run named after the design)."""
+    path = Run.of(run or design.name).grid(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_grid(path, design.sample(design.grid_noise(seed)))

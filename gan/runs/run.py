@@ -52,6 +52,11 @@ class Run:
         self.results = self.folder / "evaluation.json"
         self.title = f"run {name!r}"
 
+    @classmethod
+    def of(cls, run: Run | str) -> Run:
+        """`run`, or the run of that name in the repository."""
+        return run if isinstance(run, cls) else cls(run)
+
     # -- what it was started with ----------------------------------------------------------
 
     def config(self) -> dict | None:

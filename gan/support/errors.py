@@ -1,6 +1,9 @@
 """The exceptions that the commands print as one line."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 BAD_INPUT = 2  # a command's exit code
 
@@ -18,3 +21,13 @@ class RunError(Exception):
 
     The disk is full or gone, or the losses are no numbers. The commands exit with code 1.
     """
+
+
+@contextmanager
+def disk_errors(done: str, path: Path) -> Iterator[None]:
+    """Turn an OSError in the block into a UserError: `path` cannot be `done` (read, written)."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{error.filename or path} cannot be {done}: {reason}") from None

@@ -87,7 +87,7 @@ def train(
             warn(dataset.warning)
     if tensorboard:
         check_board()
-    run = run if isinstance(run, Run) else Run(run or design.name)
+    run = Run.of(run or design.name)
     job = Training(design, run, dataset, seed, strategy or tf.distribute.get_strategy())
     job.fresh, job.tensorboard = fresh, tensorboard
     with worker_losses(), ExitStack() as held:
