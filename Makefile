@@ -4,6 +4,7 @@
 #   ARGS="--seed 1"     any further options of the command
 
 RUN := .venv/bin/python -m
+CODE := gan experiments tests
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
 .PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory overview frozen digits-check bench growth parity scale two-workers test test-slow test-faults lint format clean clean-runs
@@ -85,10 +86,10 @@ test-faults: .venv/installed  ## kill, damage and misuse the commands (20 minute
 	@.venv/bin/python tests/faults.py $(ARGS)
 
 lint: .venv/installed  ## check style, format and the direction of imports
-	@$(RUN) ruff check . && $(RUN) ruff format --check . && .venv/bin/lint-imports --no-cache --no-logo
+	@$(RUN) ruff check $(CODE) && $(RUN) ruff format --check $(CODE) && .venv/bin/lint-imports --no-cache --no-logo
 
 format: .venv/installed  ## mend what lint can mend
-	@$(RUN) ruff check --fix . ; $(RUN) ruff format .
+	@$(RUN) ruff check --fix $(CODE) ; $(RUN) ruff format $(CODE)
 
 clean:  ## remove .venv and caches; runs and pictures stay
 	rm -rf .venv .pytest_cache .ruff_cache

@@ -9,7 +9,10 @@ import os
 import sys
 
 if sys.argv[0] == "-m" and not importlib.util.find_spec("keras"):  # a command, by another Python
-    print("error: this Python has no Keras; take .venv/bin/python, of `make`", file=sys.stderr)
+    print(
+        "error: this Python has no Keras; use .venv/bin/python, which `make train-dense` makes",
+        file=sys.stderr,
+    )
     sys.exit(2)
 
 # Each is read once, when TensorFlow and Keras are first imported.

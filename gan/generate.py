@@ -39,7 +39,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         which_run="the newest",
     )
     add_choice(parser)
-    parser.add_argument("--count", metavar="N", type=positive_int, help=f"images ({COUNT})")
+    parser.add_argument(
+        "--count", metavar="N", type=positive_int, help=f"images to draw (default: {COUNT})"
+    )
     parser.add_argument(
         "--grid",
         metavar="ROWSxCOLS",
@@ -50,7 +52,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--zoom",
         metavar="N",
         type=positive_int,
-        help=f"screen pixels for one of an image's ({ZOOM})",
+        help=f"enlarge each pixel N times (default: {ZOOM})",
     )
     parser.add_argument(
         "--interpolate",
@@ -64,10 +66,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--candidates",
         metavar="N",
         type=positive_int,
-        help=f"made for each image that --nice keeps ({CANDIDATES})",
+        help=f"images drawn for each that --nice keeps (default: {CANDIDATES})",
     )
     parser.add_argument(
-        "--out", metavar="FILE.png", type=a_path, help="one picture (a usual one in images/RUN/)"
+        "--out",
+        metavar="FILE.png",
+        type=a_path,
+        help="the picture to write (default: in images/RUN/)",
     )
     parser.add_argument(
         "--npz", metavar="FILE.npz", type=a_path, help="images and scores, as arrays"

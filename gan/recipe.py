@@ -124,7 +124,7 @@ class Recipe:
     )
     last_batch: str | None = setting(
         one_of("kept", "dropped"),
-        "kept or dropped: an epoch's last batch where it is not a whole one",
+        "kept or dropped: an epoch's last batch if it is not complete",
         default=None,
     )
     sample_interval: int | None = setting(

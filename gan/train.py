@@ -74,7 +74,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensorboard",
         action="store_true",
-        help="log for TensorBoard, too, to experiments/RUN/tensorboard; takes that package",
+        help="also log to experiments/RUN/tensorboard; needs the tensorboard package",
     )
     parser.add_argument(
         "--checkpoint-seconds",
@@ -183,7 +183,7 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
             if dataset.digest != data["digest"]:
                 raise UserError(
                     f"the run was started with {data['name']}, and that cannot be found: {error}; "
-                    "where it is now --data PATH or GAN_DATA can tell"
+                    "if it has moved, give its path with --data or GAN_DATA"
                 ) from None
             return dataset
         named = Path(os.environ.get("GAN_DATA") or "auto")

@@ -291,7 +291,7 @@ def test_a_walk_keeps_to_the_noise_that_g_knows():
 BAD = {
     "no such run": (["--name", "third"], "no trained run 'third'"),
     "candidates for nothing": (["--candidates", "5"], "goes with --nice"),
-    "two choices": (["--name", "first", "--design", "dense"], "not both"),
+    "two choices": (["--name", "first", "--design", "dense"], "cannot be combined"),
     "no NPZ": (["--npz", "x.png"], "must be a .npz file"),
     "a file for a folder": (["--separate", __file__], "is no folder"),
     "far too many": (["--npz", "x.npz", "--count", "2000000"], "at most 1,000,000"),

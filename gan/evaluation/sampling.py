@@ -94,7 +94,7 @@ def collect(chunks: Iterable[Samples]) -> Samples:
 
 
 def keep_best(candidates: Iterable[Samples], count: int) -> tuple[Samples, str]:
-    """The `count` samples that D scores highest among chunks of candidates, the best first.
+    """`--nice`: the `count` samples that D scores highest among candidates, the best first.
 
     Also the range and mean of all candidates' scores, as text. Memory does not grow with the
     candidates.

@@ -1,4 +1,4 @@
-"""Images as the eye wants them: a mosaic in one PNG, a training in one GIF."""
+"""Draws many images as one PNG, and grids or images one after another as a GIF."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def choose_trained(
     there is neither.
     """
     if name and (design or shipped):
-        raise UserError("give --name, or --design and --shipped, not both")
+        raise UserError("--name cannot be combined with --design or --shipped")
     runs = [] if shipped else find_runs(root)
     if name:
         named = Run(name, root)

@@ -181,7 +181,7 @@ class Training:
                 at_end = stop or done == self.total
                 if done > saved and (at_end or overdue or self.is_kept(done)):
                     if stop:
-                        say(f"stopping: saving step {done:,} (a second signal ends it unsaved)")
+                        say(f"stopping: saving step {done:,} (again: stop without saving)")
                     self.save(done, saved)
                     saved, last_checkpoint = done, time.monotonic()
                 if at_end:
