@@ -24,6 +24,7 @@ def test_bad_input_is_refused(place):
     assert refuse_all(place, chosen) == {}
 
 
+@pytest.mark.slow
 def test_a_kill_is_survived(place):
     root = place.fresh("killed")
     process = place.train(root)
