@@ -88,8 +88,8 @@ def train(
     if tensorboard:
         check_board()
     run = Run.of(run or design.name)
-    job = Training(design, run, dataset, seed, strategy or tf.distribute.get_strategy())
-    job.fresh, job.tensorboard = fresh, tensorboard
+    strategy = strategy or tf.distribute.get_strategy()
+    job = Training(design, run, dataset, seed, strategy, fresh=fresh, tensorboard=tensorboard)
     with worker_losses(), ExitStack() as held:
         first = job.begin_or_resume(held)
         if first >= job.total:
@@ -112,8 +112,6 @@ class Training:
     Raises UserError if the data and the design do not fit together.
     """
 
-    fresh = tensorboard = False
-
     def __init__(
         self,
         design: Design,
@@ -121,6 +119,9 @@ class Training:
         dataset: Dataset,
         seed: int,
         strategy: tf.distribute.Strategy,
+        *,
+        fresh: bool,
+        tensorboard: bool,
     ) -> None:
         if dataset.images.shape[1:] != design.image_shape:
             raise UserError(
@@ -129,6 +130,7 @@ class Training:
             )
         run.check_data(dataset.source)
         self.design, self.run = design, run
+        self.fresh, self.tensorboard = fresh, tensorboard
         self.schedule = Schedule(design.recipe, len(dataset.images), seed)
         self.schedule.check_slices(strategy.num_replicas_in_sync)
         self.total = self.schedule.total_steps
