@@ -34,6 +34,9 @@ generate: .venv/installed  ## draw new images with your newest run
 evaluate: .venv/installed  ## measure your newest run against real MNIST
 	@$(RUN) gan.evaluate $(ARGS)
 
+reproduce-documents: .venv/experiments  ## train the documents' own code at full length and measure it (5 hours)
+	@.venv/bin/python experiments/reproduce_documents.py $(ARGS)
+
 reproduce-%: .venv/installed  ## train a design at full length, every seed, and measure it (hours)
 	@.venv/bin/python experiments/reproduce.py $* $(ARGS)
 

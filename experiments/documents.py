@@ -7,6 +7,8 @@ the documents have them; drawing, printing and plotting are left out.
 Each class has `set_weights(generator, discriminator)`, lists of arrays in the order of Keras'
 layers; `step(real_images, *noise) -> (d_loss, g_loss)`; `sample(noise) -> images`; and
 `batches(images)`, which yields the arguments of one step after another as the document draws them.
+`state()` and, after a first step, `set_state(state)` carry nets, optimizers and, where the library
+tells it, the random state from one process to another; between epochs, for `batches` begins one.
 Images are [N, 28, 28, 1] in [-1, 1], of Keras' `floatx`, which they share with us.
 """
 
@@ -28,6 +30,17 @@ class Keras2:
 
     def sample(self, noise) -> np.ndarray:
         return self.generator.predict(noise, verbose=0)
+
+    def state(self) -> tuple:
+        parts = (self.generator, self.discriminator, *self.optimizers)
+        return [part.get_weights() for part in parts], np.random.get_state()
+
+    def set_state(self, state: tuple) -> None:
+        weights, random_state = state
+        parts = (self.generator, self.discriminator, *self.optimizers)
+        for part, arrays in zip(parts, weights, strict=True):
+            part.set_weights(arrays)
+        np.random.set_state(random_state)
 
 
 class KerasDense(Keras2):
@@ -64,6 +77,8 @@ class KerasDense(Keras2):
         self.discriminator.trainable = False  # Keras 2 remembers what it was when compiled above
         self.combined = tf_keras.Model(noise, self.discriminator(self.generator(noise)))
         self.combined.compile(optimizer(), "binary_crossentropy")
+        models = [self.discriminator] if adam else [self.discriminator, self.combined]
+        self.optimizers = [model.optimizer for model in models]
 
     def step(self, real_images, d_noise, g_noise) -> tuple[float, float]:
         count = len(real_images)
@@ -123,6 +138,7 @@ class KerasDOnG(Keras2):
         self.d_on_g.compile(optimizer(), "binary_crossentropy")
         self.discriminator.trainable = True
         self.discriminator.compile(optimizer(), "binary_crossentropy")
+        self.optimizers = [self.discriminator.optimizer, self.d_on_g.optimizer]
 
     def step(self, real_images, d_noise, g_noise) -> tuple[float, float]:
         count = len(real_images)
@@ -203,6 +219,16 @@ class TorchMLP:
             images = self.generator(self.torch.as_tensor(noise))
         return images.numpy().reshape(-1, 28, 28, 1)
 
+    def state(self) -> tuple:
+        parts = (self.generator, self.discriminator, self.g_optimizer, self.d_optimizer)
+        return [part.state_dict() for part in parts], self.torch.get_rng_state()
+
+    def set_state(self, state: tuple) -> None:
+        parts = (self.generator, self.discriminator, self.g_optimizer, self.d_optimizer)
+        for part, values in zip(parts, state[0], strict=True):
+            part.load_state_dict(values)
+        self.torch.set_rng_state(state[1])
+
     def batches(self, images: np.ndarray) -> Iterator[tuple]:
         torch = self.torch
         images = torch.from_numpy(images)
@@ -274,6 +300,8 @@ class TapeDCGAN:
             return d_loss, g_loss
 
         self.train_step = train_step
+        parts = (self.generator, self.discriminator, g_optimizer, d_optimizer)
+        self.variables = [variable for part in parts for variable in part.variables]
 
     def set_weights(self, generator: list, discriminator: list) -> None:
         for net, arrays in ((self.generator, generator), (self.discriminator, discriminator)):
@@ -290,6 +318,14 @@ class TapeDCGAN:
 
     def sample(self, noise) -> np.ndarray:
         return self.generator(noise, training=False).numpy()
+
+    def state(self) -> list[np.ndarray]:
+        """Without the random state, which TensorFlow does not tell: the next one is new."""
+        return [variable.numpy() for variable in self.variables]
+
+    def set_state(self, state: list) -> None:
+        for variable, array in zip(self.variables, state, strict=True):
+            variable.assign(array)
 
     def batches(self, images: np.ndarray) -> Iterator[tuple]:
         dataset = self.tf.data.Dataset.from_tensor_slices(images)

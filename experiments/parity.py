@@ -42,10 +42,9 @@ def set_precision(floatx: str) -> None:
 def compare(name: str, images: np.ndarray, seed: int) -> dict:
     """Train both for STEPS steps; how far G's images and the losses are apart."""
     floatx = keras.config.floatx()
-    keras.utils.set_random_seed(seed)
     # Dropout draws its masks from each library's own generator.
     options = {"dropout": 0.0} if name == "dcgan" else {}
-    ours, theirs = build_design(name, **options), DOCUMENTS[name](**options)
+    ours, theirs = build_design(name, seed=seed, **options), DOCUMENTS[name](**options)
     theirs.set_weights(*map(arrays, (ours.generator, ours.discriminator)))
     random = np.random.default_rng(seed)
     shape = (ours.recipe.batch_size, ours.recipe.latent_dim)

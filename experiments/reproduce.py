@@ -1,14 +1,17 @@
 """Train a design at its document's full length and measure it: `make reproduce-<design>`
 
 Each seed is a run of its own, called <design>-seed-<n>, and goes on where it stopped; all that are
-trained count. 10,000 images of each are measured as gan.evaluate does. What comes of it:
+trained count. 10,000 images of each, of the last and of the averaged generator, are measured as
+gan.evaluate does at the end, and their Fréchet distance after every tenth of the way. What comes of
+it:
 
+experiments/<run>/tenths.json                        the distances so far
 experiments/reference/<design>/result.json           the figures of every seed, and their floor
 experiments/reference/<design>/metrics-*.csv.gz      the log of every seed
 experiments/reference/<design>/config.json, weights  seed 0, as gan.generate draws from it
 images/reference/<design>/                           seed 0: grids at stages, curves, GIF
 
-    python experiments/reproduce.py DESIGN [--seeds N] [--precision bfloat16]
+    python experiments/reproduce.py DESIGN [--seeds N] [--precision bfloat16] [--root DIR]
 """
 
 from __future__ import annotations
@@ -21,17 +24,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
+from results import FIGURES, PICTURES, REPOSITORY, commit, real_mnist, store
 
 from gan.cli import load_tensorflow, run_command
-from gan.designs import DESIGNS
+from gan.data.images import Mnist
+from gan.designs import DESIGNS, find_recipe
 from gan.pictures.curves import as_means, draw_curves, read_metrics
 from gan.recipe import positive_int
 from gan.runs import Run
 from gan.runs.trained import load
 from gan.runs.weights import net_variables, save_weights
+from gan.support.files import replacing
 
-SEEDS = {"dense": 3, "dense-sgd": 3, "mlp": 3, "d-on-g": 1, "dcgan": 1}
+SEEDS = 3
+TENTHS = 10
 # The grids kept: those the document shows, or as many from first to last.
 STAGES = {
     "dense": ("0", "200", "1000", "5000", "10000", "final"),
@@ -42,11 +48,35 @@ STAGES = {
 }
 
 
-def train(run: Run, name: str, seed: int, precision: str) -> None:
-    """Train the run to its end, from where it stopped."""
-    command = [sys.executable, "-m", "gan.train", name, "--seed", str(seed)]
+def train(run: Run, name: str, seed: int, precision: str, *length: str) -> None:
+    """Train the run to `length`, by default its document's, from where it stopped."""
+    command = [sys.executable, "-m", "gan.train", name, "--seed", str(seed), *length]
     command += ["--name", run.name, "--root", str(run.root), "--precision", precision]
     subprocess.run(command, cwd=REPOSITORY, check=True)
+
+
+def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist) -> list[dict]:
+    """Train the run to its end; the distances at each tenth of the way."""
+    from gan.data.batches import Schedule
+    from gan.evaluation.measure import distance, draw
+
+    path = run.folder / "tenths.json"
+    found = json.loads(path.read_text()) if path.exists() else []
+    total = Schedule(find_recipe(name), len(mnist.train), seed).total_steps
+    for tenth in range(len(found) + 1, TENTHS + 1):
+        steps = total * tenth // TENTHS
+        length = ("--steps", str(steps)) if tenth < TENTHS else ()
+        train(run, name, seed, precision, *length)
+        distances = {}
+        for kind in ("last", "average"):
+            average = kind == "average"
+            design, done = load(run, average)
+            _, images = draw(run, design, done, average=average)
+            distances[kind] = distance(images, mnist)
+        found.append({"steps": steps, **distances})
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(found, indent=2) + "\n")
+    return found
 
 
 def keep(run: Run, name: str, design, steps: int) -> None:
@@ -70,32 +100,36 @@ def main() -> int:
     parser.add_argument("--root", type=Path, default=REPOSITORY, help="where the runs lie")
     options = parser.parse_args()
     name, precision = options.design, options.precision
-    default = SEEDS[name] if precision == "float32" else 1
+    default = SEEDS if precision == "float32" else 1
     mnist = real_mnist()
     folder = FIGURES / name
     path = folder / "result.json"
     result = json.loads(path.read_text()) if path.exists() else {}
     label = "" if precision == "float32" else f"{precision}-"
+    load_tensorflow()
+    from gan.evaluation.measure import draw, measure
+
     for seed in range(options.seeds or default):
         run = Run(f"{name}-{label}seed-{seed}", options.root)
-        train(run, name, seed, precision)
-        load_tensorflow()
-        from gan.evaluation.measure import draw, measure
-
-        design, steps = load(run)
-        _, images = draw(run, design, steps)
-        found = measure(images, mnist)
+        tenths = train_in_tenths(run, name, seed, precision, mnist)
+        design, steps = load(run, average=True)
+        found, averaged = (
+            measure(draw(run, design, steps, average=average)[1], mnist)
+            for average in (False, True)
+        )
         folder.mkdir(parents=True, exist_ok=True)
         with gzip.GzipFile(folder / f"metrics-{label}seed-{seed}.csv.gz", "wb", mtime=0) as log:
             log.write(run.metrics.read_bytes())
         if seed == 0 and not label:
             keep(run, name, design, steps)
         runs = {each["seed"]: each for each in result.get(precision, [])}
-        runs[seed] = {"seed": seed, "steps": steps, "figures": found["figures"]}
+        runs[seed] = {"seed": seed, "steps": steps, "commit": commit(), "tenths": tenths}
+        runs[seed] |= {"figures": found["figures"], "average": averaged["figures"]}
         result |= {precision: [runs[seed] for seed in sorted(runs)], "floor": found["floor"]}
         kept = {key: result[key] for key in ("float32", "bfloat16", "floor") if key in result}
         store(path, f"make reproduce-{name}", kept)
-        print(f"{run.name}: Fréchet distance {found['figures']['frechet_distance']:.2f}")
+        last, average = (each["figures"]["frechet_distance"] for each in (found, averaged))
+        print(f"{run.name}: Fréchet distance {last:.2f}, of the averaged generator {average:.2f}")
     return 0
 
 

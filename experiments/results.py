@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -31,6 +32,14 @@ def machine() -> str:
         model = "an unnamed processor"
     gpus = len(list(Path("/proc/driver/nvidia/gpus").glob("*"))) or "no"
     return f"{os.cpu_count()} cores of {model}, {gpus} GPU{'s' if gpus not in ('no', 1) else ''}"
+
+
+def commit() -> str:
+    """The commit whose code is running, with a `+` where it was changed since."""
+    git = ["git", "-C", str(REPOSITORY)]
+    name = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    changes = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "gan", "experiments/*.py"])
+    return name.stdout.strip()[:12] + ("+" if changes.returncode else "")
 
 
 def check_machine(result: dict) -> None:

@@ -60,10 +60,14 @@ class GAN(Design):
     compile_with_xla = True
 
     def __init__(
-        self, recipe: Recipe = DENSE, image_shape: tuple = (28, 28, 1), name: str = ""
+        self,
+        recipe: Recipe = DENSE,
+        image_shape: tuple = (28, 28, 1),
+        name: str = "",
+        seed: int = 0,
     ) -> None:
         usual_name = "dense-sgd" if recipe.beta_1 is None else "dense"
-        super().__init__(recipe, image_shape, name or usual_name)
+        super().__init__(recipe, image_shape, name or usual_name, seed)
 
     def build_nets(self) -> None:
         self.discriminator = self.build_discriminator()

@@ -16,7 +16,9 @@ import tensorflow as tf
 
 from gan.data.batches import GRID_NOISE, draw_noise
 from gan.layers.precision import precision
-from gan.recipe import Recipe, override
+from gan.layers.seeding import first_weights
+from gan.recipe import Recipe, checked, override, seed_number
+from gan.support.errors import UserError
 
 if TYPE_CHECKING:
     from gan.training import Outcome
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 class Design(keras.Model):
     """A GAN with the settings `recipe`, for images of `image_shape` = (height, width, channels).
+
+    `seed` fixes the first weights, and the images and noise of each step that `train` makes.
 
     As a Keras model it maps noise [B, latent_dim] to images [B, height, width, channels] in
     [-1, 1]. A subclass sets `usual_name` and `recipe`, its document's numbers, and writes:
@@ -44,14 +48,20 @@ class Design(keras.Model):
     d_loss_terms = 1  # 2 where d_loss is the sum of its real and fake halves, not their mean
     grid_count = 25  # images in the grid that the document draws
     compile_with_xla = False  # XLA doubles the speed of small matrices, and halves convolutions
+    samples_in_training_mode = False  # where True, an image is normalised by those beside it
 
     def __init__(
-        self, recipe: Recipe | None = None, image_shape: tuple = (28, 28, 1), name: str = ""
+        self,
+        recipe: Recipe | None = None,
+        image_shape: tuple = (28, 28, 1),
+        name: str = "",
+        seed: int = 0,
     ) -> None:
         super().__init__(name=name or self.usual_name)
         self.recipe = recipe or self.recipe
         self.image_shape = tuple(image_shape)
-        with precision(self.recipe.precision):
+        self.seed = checked("seed", seed_number, seed)
+        with precision(self.recipe.precision), first_weights(self.seed):
             self.build_nets()
         self.d_optimizer, self.g_optimizer = self.build_optimizers()
         d_variables = self.discriminator.trainable_variables
@@ -61,14 +71,32 @@ class Design(keras.Model):
         else:
             self.d_optimizer.build(d_variables)
             self.g_optimizer.build(g_variables)
+        self.averages = []  # of all of G's variables over the steps; a step does not touch them
+        if self.recipe.average_decay:
+            self.averages = [
+                keras.Variable(variable, dtype=variable.dtype, trainable=False, name=variable.name)
+                for variable in self.generator.variables
+            ]
 
     def noise_counts(self, real_count: int) -> tuple[int, ...]:
         """How many noise vectors a step on `real_count` images takes: D's and G's."""
         return real_count, real_count
 
-    def sample(self, noise: tf.Tensor) -> tf.Tensor:
-        """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the document samples."""
-        return self.generator(noise, training=False)
+    def sample(self, noise: tf.Tensor, average: bool = False) -> tf.Tensor:
+        """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the document samples.
+
+        `average`: by the averages of G's variables instead. No variable changes.
+        """
+        if average and not self.averages:
+            raise UserError("there is no averaged generator: average_decay is 0")
+        state = zip(self.generator.variables, self.averages, strict=True) if average else ()
+        with keras.StatelessScope(list(state)):
+            return self.generator(noise, training=self.samples_in_training_mode)
+
+    def start_average(self) -> None:
+        """Set the averages to G's present variables."""
+        for average, variable in zip(self.averages, self.generator.variables, strict=False):
+            average.assign(variable)
 
     def call(self, noise: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The same as `sample`, whatever `training` is."""
@@ -78,9 +106,10 @@ class Design(keras.Model):
         """Name of the grid drawn after `step` (from 0), or None if none is drawn there."""
         return str(step) if step % self.recipe.sample_interval == 0 else None
 
-    def grid_noise(self, seed: int) -> tf.Tensor:
-        """The noise [grid_count, latent_dim] that every grid of a run shows."""
-        return draw_noise(self.recipe, seed, 0, GRID_NOISE, self.grid_count)
+    def grid_noise(self) -> tf.Tensor:
+        """The noise, of which every grid of a run shows the first `grid_count` images."""
+        count = self.recipe.batch_size if self.samples_in_training_mode else self.grid_count
+        return draw_noise(self.recipe, self.seed, 0, GRID_NOISE, count)
 
     @property
     def all_variables(self) -> list[keras.Variable]:
@@ -112,7 +141,7 @@ class Design(keras.Model):
         return train(self, **options)
 
     def sample_images(self, epoch: int | str, **options: object) -> None:
-        """Draw the grid `<epoch>.png` of a run; `options`: `run` and `seed`, as for `train`."""
+        """Draw the grid `<epoch>.png` of a run; `options`: `run`, as for `train`."""
         from gan.pictures.gallery import save_samples
 
         save_samples(self, str(epoch), **options)

@@ -37,12 +37,15 @@ def find_recipe(name: str) -> Recipe:
     return getattr(import_module(DESIGNS[name].module), DESIGNS[name].recipe)
 
 
-def build_design(name: str, image_shape: tuple = (28, 28, 1), **recipe_overrides: object) -> Design:
+def build_design(
+    name: str, image_shape: tuple = (28, 28, 1), seed: int = 0, **recipe_overrides: object
+) -> Design:
     """Build the nets and optimizers of design `name`, ready to train.
 
-    `recipe_overrides` replace the document's numbers; None leaves one as it is. Raises UserError
-    for an unknown name or setting, or a value out of range.
+    The first weights are those of `python -m gan.train NAME --seed SEED`. `recipe_overrides`
+    replace the document's numbers; None leaves one as it is. Raises UserError for an unknown name
+    or setting, or a value out of range.
     """
     recipe = override(find_recipe(name), **recipe_overrides)
     design_class = getattr(import_module(DESIGNS[name].module), DESIGNS[name].design_class)
-    return design_class(recipe, image_shape, name)
+    return design_class(recipe, image_shape, name, seed)

@@ -65,7 +65,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Print the figures and write them as JSON; 0, or UserError."""
     options = parse(arguments)
-    if options.npz and (options.name or options.design or options.shipped):
+    if options.npz and (options.name or options.design or options.shipped or options.average):
         raise UserError("give a run or --npz, not both")
     if not LEAST <= options.count <= COUNT:
         raise UserError(f"--count must be from {LEAST} to {COUNT:,}")
@@ -80,15 +80,16 @@ def main(arguments: list[str] | None = None) -> int:
         trained = choose_trained(options.root, options.name, options.design, options.shipped, say)
         check_shape(trained.config()["data"]["images"][1:], f"run {trained.name!r}")
         mnist = load_reference(options.data, options.count)
-        target = options.json or trained.results
+        target = options.json or trained.results(options.average)
     if target:
         make_folder(target.parent)
     load_tensorflow()
     from gan.evaluation.measure import draw, measure
 
     if trained:
-        design, steps = load(trained)
-        source, images = draw(trained, design, steps, options.seed, options.count, say)
+        average = options.average
+        design, steps = load(trained, average)
+        source, images = draw(trained, design, steps, options.seed, options.count, average, say)
     is_real = mnist.is_real
     if not is_real:
         warn(

@@ -105,20 +105,22 @@ def main(arguments: list[str] | None = None) -> int:
     from gan.data.batches import Schedule
     from gan.evaluation.sampling import draw_samples, draw_walk, keep_best
 
-    design, steps = load(trained)
+    average = options.average
+    design, steps = load(trained, average)
     total = Schedule(design.recipe, trained.config()["data"]["images"][0], 0).total_steps
     length = f"{steps:,} steps" if steps >= total else f"{steps:,} of {total:,} steps"
-    print(f"{trained.title}: {design.name}, {length}; seed {options.seed}")
+    averaged = "averaged generator, " if average else ""
+    print(f"{trained.title}: {design.name}, {averaged}{length}; seed {options.seed}")
     if options.interpolate:
-        chunks = draw_walk(design, options.seed, rows, columns)
+        chunks = draw_walk(design, options.seed, rows, columns, average)
     elif options.nice:
         candidates = count * (options.candidates or CANDIDATES)
-        drawn = told(draw_samples(design, options.seed, candidates), candidates)
+        drawn = told(draw_samples(design, options.seed, candidates, average), candidates)
         best, everything = keep_best(drawn, count)
         print(f"D's score of all {candidates:,}: {everything}")
         chunks = [best]
     else:
-        chunks = told(draw_samples(design, options.seed, count), count)
+        chunks = told(draw_samples(design, options.seed, count, average), count)
     with disk_errors("written", Path()):
         write(chunks, count, design.image_shape, outputs)
     return 0
@@ -170,6 +172,7 @@ class Outputs(NamedTuple):
 def choose_outputs(options: argparse.Namespace, trained: Run | Shipped) -> Outputs:
     """What the command line asks for, or else one picture beside those of the run."""
     usual = "walk" if options.interpolate else "nice" if options.nice else "generated"
+    usual += "-average" if options.average else ""
     picture = trained.grid(usual) if not (options.npz or options.separate) else None
     picture = options.out or picture
     film = picture.with_suffix(".gif") if picture and options.interpolate else None

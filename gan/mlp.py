@@ -74,6 +74,7 @@ class MLPGAN(Design):
     recipe = MLP
     d_loss_terms = 2
     compile_with_xla = True
+    samples_in_training_mode = True  # the document never calls `generator.eval()`
 
     def build_nets(self) -> None:
         recipe = self.recipe
@@ -107,16 +108,3 @@ class MLPGAN(Design):
         variables = self.generator.trainable_variables
         self.g_optimizer.apply(tape.gradient(g_loss, variables), variables)
         return {"d_loss": d_loss, "g_loss": g_loss}
-
-    def sample(self, noise: tf.Tensor) -> tf.Tensor:
-        """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], normalised by their own batch.
-
-        G is in training mode, as in the document, but its moving statistics stay as they are.
-        """
-        images, _ = self.generator.stateless_call(
-            self.generator.trainable_variables,
-            self.generator.non_trainable_variables,
-            noise,
-            training=True,
-        )
-        return images

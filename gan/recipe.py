@@ -90,6 +90,14 @@ def one_of(*choices: str) -> Callable:
     return check
 
 
+def checked(name: str, check: Callable, value: object) -> Any:
+    """What `check` makes of `value`. Raises UserError that names the setting."""
+    try:
+        return check(value)
+    except UserError as error:
+        raise UserError(f"{name} {error}") from None
+
+
 def setting(check: Callable, help: str, **default: object) -> Any:
     """Declare a field with what its command-line option needs."""
     return field(metadata={"check": check, "help": help}, **default)
@@ -99,7 +107,9 @@ def setting(check: Callable, help: str, **default: object) -> Any:
 class Recipe:
     """How one design is trained. None means that the design has no such setting.
 
-    Raises UserError, naming the setting, for a value of the wrong type or out of range.
+    A setting that is added must have here, as its default, what was done before there was one: a
+    run's config that lacks the setting is read so. Raises UserError, naming the setting, for a
+    value of the wrong type or out of range.
     """
 
     steps: int | None = setting(
@@ -134,6 +144,10 @@ class Recipe:
         positive_int, "epochs from one checkpoint that is kept for good to the next", default=None
     )
 
+    average_decay: float = setting(
+        fraction, "decay, in a step, of the average of G's weights (0: no average)", default=0.999
+    )
+
     sync_batchnorm: bool = setting(
         yes_or_no,
         "on several devices, BatchNorm's statistics are of the whole batch",
@@ -151,15 +165,13 @@ class Recipe:
             value = getattr(self, each.name)
             if value is None and each.default is None:
                 continue
-            try:
-                each.metadata["check"](value)
-            except UserError as error:
-                raise UserError(f"{each.name} {error}") from None
+            checked(each.name, each.metadata["check"], value)
         if (self.steps is None) == (self.epochs is None):
             raise UserError("give either steps or epochs")
 
 
-LENGTH = ("steps", "epochs")  # how long, not how: these alone may change when a run goes on
+LENGTH = ("steps", "epochs")
+FREE = (*LENGTH, "average_decay")  # may change when a run goes on, as no step depends on them
 
 
 def override(recipe: Recipe, **overrides: object) -> Recipe:

@@ -134,7 +134,6 @@ def main(arguments: list[str] | None = None) -> int:
     from gan.devices.strategy import choose_strategy
     from gan.devices.workers import worker_losses
 
-    keras.utils.set_random_seed(options.seed)  # the weights' first values
     overrides = {field.name: getattr(options, field.name) for field in fields(Recipe)}
     given = {name: value for name, value in overrides.items() if value is not None}
     shared = {
@@ -146,7 +145,8 @@ def main(arguments: list[str] | None = None) -> int:
     }
     strategy, devices = choose_strategy(options.devices, options.connect_seconds, shared)
     with worker_losses(), strategy.scope():
-        design = build_design(options.design, dataset.images.shape[1:], **overrides)
+        shape, seed = dataset.images.shape[1:], options.seed
+        design = build_design(options.design, shape, seed, **overrides)
     if dataset.warning:
         warn(dataset.warning)
     say(f"design  {options.design}: {DESIGNS[options.design].summary}")
@@ -156,7 +156,6 @@ def main(arguments: list[str] | None = None) -> int:
     outcome = design.train(
         run=run,
         dataset=dataset,
-        seed=options.seed,
         fresh=options.fresh,
         tensorboard=options.tensorboard,
         checkpoint_seconds=options.checkpoint_seconds,

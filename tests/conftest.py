@@ -9,7 +9,6 @@ from faults import REPOSITORY, finish, start  # noqa: F401
 from gan.cli import load_tensorflow, run_command
 from gan.data import download
 from gan.data.digits import draw_digits
-from gan.designs import build_design
 
 REAL_MNIST = os.environ.get("GAN_DATA")
 
@@ -68,12 +67,6 @@ def without_xla():
         yield
 
 
-def seeded(name, seed=0, **overrides):
-    """The design with the weights that `seed` gives."""
-    keras.utils.set_random_seed(seed)
-    return build_design(name, **overrides)
-
-
 def weights(model) -> list[np.ndarray]:
     """All weights in order of layers."""
     return [weight for layer in model.layers for weight in layer.get_weights()]
@@ -94,8 +87,11 @@ def assert_changed(before, after, none=False):
 
 
 def variables(run) -> dict[str, bytes]:
-    """Bytes of every variable in a run's newest checkpoint."""
-    newest = run.checkpoints.path(run.checkpoints.steps()[-1]) / "variables"
-    reader = tf.train.load_checkpoint(str(newest))
-    names = [name for name in reader.get_variable_to_shape_map() if name.startswith("variables/")]
-    return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in names}
+    """Bytes of every variable and every average in a run's newest checkpoint."""
+    newest, found = run.checkpoints.path(run.checkpoints.steps()[-1]), {}
+    for index in newest.glob("*.index"):
+        reader = tf.train.load_checkpoint(str(index.with_suffix("")))
+        for name in reader.get_variable_to_shape_map():
+            if name.startswith("variables/"):
+                found[f"{index.stem}/{name}"] = np.asarray(reader.get_tensor(name)).tobytes()
+    return found

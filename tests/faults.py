@@ -74,7 +74,7 @@ def written(root: Path, name: str = "run") -> dict[str, bytes]:
     files = [run / "metrics.csv", *(root / "images" / name).iterdir()]
     # The page names the folder that the run lies in.
     contents = {path.name: path.read_bytes() for path in files if path.suffix != ".html"}
-    return contents | {"variables": record["variables"], "step": record["step"]}
+    return contents | {name: record[name] for name in ("variables", "averages", "step")}
 
 
 class Place:
@@ -198,6 +198,8 @@ def swap_variables(run: Path) -> None:
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "variables truncated": lambda run: truncate(next(newest(run).glob("variables.data*"))),
     "variables bit-flipped": lambda run: flip(next(newest(run).glob("variables.data*"))),
+    "averages bit-flipped": lambda run: flip(next(newest(run).glob("averages.data*"))),
+    "averages missing": lambda run: next(newest(run).glob("averages.data*")).unlink(),
     "index truncated": lambda run: truncate(newest(run) / "variables.index"),
     "index deleted": lambda run: (newest(run) / "variables.index").unlink(),
     "variables of another checkpoint": swap_variables,
@@ -285,6 +287,15 @@ def diverges(place: Place) -> None:
     place.refuses(process, 1, "the training diverged: ")
 
 
+def weights_not_finite(place: Place) -> None:
+    """Losses are from before an update: after this one step they are numbers, and G is not."""
+    root = place.fresh("not-finite")
+    process = place.train(root, "--learning-rate", "1e4", "--steps", 1)
+    place.refuses(process, 1, "after step 1 a weight is NaN or infinite; it had no checkpoint")
+    expect(not list(root.glob("experiments/run/checkpoints/*")), "a checkpoint was saved")
+    expect(not list(root.glob("images/run/final*")), "final.png was drawn")
+
+
 def second_process(place: Place) -> None:
     root = place.fresh("second")
     first = place.train(root, "--steps", 100_000)
@@ -340,6 +351,7 @@ FAULTS: dict[str, Callable[[Place], None]] = {
     ),
     "folder gone": folder_gone,
     "losses no numbers": diverges,
+    "weights no numbers": weights_not_finite,
     "second process": second_process,
     "folder a link": linked_folder,
     "grid damaged": grid_damaged,

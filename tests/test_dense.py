@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import STEPS, assert_changed, seeded, step_inputs, weights
+from conftest import STEPS, assert_changed, step_inputs, weights
 from numpy_gan import SGD, Adam, DenseGAN
 
 from gan.data import load_images
@@ -18,7 +18,7 @@ DESIGNS = {"dense": Adam, "dense-sgd": SGD}
 
 def check_equals_numpy(name, steps):
     """`steps` of ours and of NumPy's from equal weights, images and noise end equal to 1e-4."""
-    ours = seeded(name)
+    ours = build_design(name)
     theirs = DenseGAN(weights(ours.generator), weights(ours.discriminator), DESIGNS[name]())
     noise = np.random.default_rng(9).normal(size=(16, 100))
     untrained = theirs.generate(noise)
@@ -53,7 +53,7 @@ def test_three_steps_equal_numpy_in_float32(name):
 
 
 def test_the_shared_clock_ticks_three_times_a_step():
-    gan = seeded("dense")
+    gan = build_design("dense")
     assert gan.d_optimizer is gan.g_optimizer
     real_images, d_noise, g_noise = (a.astype("float32") for a in step_inputs(noises=2)[0])
     gan.step(real_images, d_noise, g_noise)
@@ -62,7 +62,7 @@ def test_the_shared_clock_ticks_three_times_a_step():
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_an_update_of_d_changes_d_only(name):
-    gan = seeded(name)
+    gan = build_design(name)
     real_images = step_inputs(noises=2)[0][0].astype("float32")
     before = weights(gan.generator), weights(gan.discriminator)
     gan.train_discriminator(real_images, target=1.0)
@@ -71,7 +71,7 @@ def test_an_update_of_d_changes_d_only(name):
 
 
 def test_the_fakes_leave_moving_statistics_alone_and_the_g_step_moves_them_once():
-    gan = seeded("dense")
+    gan = build_design("dense")
     real_images, d_noise, g_noise = (a.astype("float32") for a in step_inputs(noises=2)[0])
     norm = next(x for x in gan.generator.layers if isinstance(x, keras.layers.BatchNormalization))
     activations = gan.generator.layers[1](gan.generator.layers[0](g_noise))
@@ -83,7 +83,7 @@ def test_the_fakes_leave_moving_statistics_alone_and_the_g_step_moves_them_once(
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_discriminator_learns(name):
     """Left to itself on fixed fakes D tells them from real images; trainable plays no part."""
-    gan = seeded(name)
+    gan = build_design(name)
     gan.discriminator.trainable = True
     gan.g_optimizer = keras.optimizers.SGD(0.0)
     gan.g_optimizer.build(gan.generator.trainable_variables)

@@ -71,7 +71,7 @@ def test_images_depend_on_the_seed_and_not_on_the_count(root, tmp_path):
 def first(root):
     """The first run's design as it was trained, and what it makes of the noise of seed 3."""
     design = build_design("dense", batch_size=8)
-    Run("first", root).resume(design.all_variables)
+    Run("first", root).resume(design)
     noises = [
         batches.draw_noise(design.recipe, 3, first, batches.SAMPLE_NOISE, 1000)
         for first in (0, 1000)
@@ -242,11 +242,13 @@ def test_a_walk_leads_through_the_images_of_the_seed(root, tmp_path):
 class Design:
     """What sampling asks of a design; it keeps the noise it is given."""
 
+    samples_in_training_mode = False
+
     def __init__(self, name, image_shape=(28, 28, 1), **overrides):
         self.recipe = override(find_recipe(name), **overrides)
         self.image_shape = image_shape
 
-    def sample(self, noise):
+    def sample(self, noise, average):
         self.noise = np.asarray(noise)
         return np.zeros((len(noise), *self.image_shape), np.float32)
 
@@ -273,6 +275,21 @@ def test_large_images_are_made_few_at_a_time():
     assert sum(len(chunk.images) for chunk in sampling.draw_walk(design, 0, 5, 8)) == 40
     list(sampling.draw_samples(design, 0, 7))
     np.testing.assert_array_equal(design.noise, drawn[0])
+
+
+def test_mlp_draws_in_batches_of_its_recipe():
+    """Each image is normalised by those beside it: 64 in the document, not a thousand."""
+    design = build_design("mlp", batch_size=8)
+    drawn = sampling.collect(sampling.draw_samples(design, 3, 20))
+    again = [
+        design.sample(batches.draw_noise(design.recipe, 3, first, batches.SAMPLE_NOISE, 8))
+        for first in (0, 8, 16)
+    ]
+    np.testing.assert_array_equal(drawn.images, to_pixels(np.concatenate(again))[:20])
+
+    # A walk is alike within itself, so most of a batch is noise as in any other.
+    sizes = [len(chunk.images) for chunk in sampling.draw_walk(design, 3, 2, 5)]
+    assert sizes == [1] * 10
 
 
 def test_a_walk_keeps_to_the_noise_that_g_knows():

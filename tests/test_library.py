@@ -1,13 +1,19 @@
 """The project as a library: in a notebook, in a script."""
 
 import json
+import random
 import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, run_here, variables
 
+from gan.data import load_images
 from gan.dense import GAN
+from gan.designs import build_design
+from gan.runs import Run, load
+from gan.support.errors import UserError
+from gan.train import main as train_main
 
 NOTEBOOK = REPOSITORY / "experiments" / "quickstart.ipynb"
 
@@ -47,6 +53,30 @@ def test_a_saved_net_is_loaded_in_another_process(tmp_path):
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "(None, 28, 28, 1)\n", "")
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_python_and_the_command_give_the_same_bytes_from_one_seed(tmp_path, small_data):
+    """Whatever the caller's random state, which stays as it is."""
+    random.seed(99)
+    before = random.getstate()
+    design = build_design("dense", seed=3, batch_size=8)
+    assert random.getstate() == before
+    run = Run("python", tmp_path)
+    design.train(steps=4, run=run, dataset=load_images(small_data))
+    options = ("--name", "command", "--root", tmp_path, "--data", small_data)
+    options += ("--seed", 3, "--batch-size", 8, "--steps")
+    assert run_here(train_main, "dense", *options, 4) == 0
+    command = Run("command", tmp_path)
+    assert variables(command) == variables(run)
+    assert command.metrics.read_bytes() == run.metrics.read_bytes()
+
+    # A run that is loaded keeps its seed.
+    load(run)[0].train(steps=6, run=run, dataset=load_images(small_data))
+    assert run_here(train_main, "dense", *options, 6) == 0
+    assert variables(command) == variables(run)
+    with pytest.raises(UserError, match="seed must be a whole number"):
+        build_design("dense", seed=-1)
 
 
 def test_a_script_is_quiet_and_writes_to_its_run_only(tmp_path, small_data):

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import STEPS, seeded, step_inputs, weights
+from conftest import STEPS, step_inputs, weights
 from documents import TapeDCGAN
 from keras import layers
 from numpy_gan import MlpGAN
 
+from gan.designs import build_design
 from gan.layers.pytorch import BatchNorm1d
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -31,7 +32,7 @@ def check_equal(ours, their_models, noise, before):
 
 
 def test_mlp_equals_numpy():
-    ours = seeded("mlp")
+    ours = build_design("mlp")
     theirs = MlpGAN(weights(ours.generator), weights(ours.discriminator))
     noise = np.random.default_rng(9).normal(size=(16, 100))
     before = ours.sample(noise).numpy()
@@ -53,7 +54,7 @@ def test_mlp_equals_numpy():
 
 
 def test_mlp_is_initialised_as_pytorch_does():
-    gan = seeded("mlp")
+    gan = build_design("mlp")
     dense = [layer for layer in gan.generator.layers if isinstance(layer, layers.Dense)]
     for layer in dense:
         limit = layer.kernel.shape[0] ** -0.5
@@ -65,7 +66,7 @@ def test_mlp_is_initialised_as_pytorch_does():
 
 
 def test_d_on_g_equals_a_plain_loop():
-    ours = seeded("d-on-g", batch_size=4)
+    ours = build_design("d-on-g", batch_size=4)
     generator = keras.Sequential(
         [
             keras.Input((100,)),
@@ -125,7 +126,7 @@ def test_d_on_g_equals_a_plain_loop():
 
 
 def test_dcgan_equals_a_plain_loop():
-    ours = seeded("dcgan", batch_size=8, dropout=0.0)
+    ours = build_design("dcgan", batch_size=8, dropout=0.0)
     theirs = TapeDCGAN(dropout=0.0)
     theirs.set_weights(weights(ours.generator), weights(ours.discriminator))
     generator, discriminator = theirs.generator, theirs.discriminator

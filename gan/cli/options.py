@@ -54,10 +54,15 @@ def a_path(text: str) -> Path:
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `choose_trained` reads."""
+    """Add the options that say whose images are drawn: those `choose_trained` reads, and one."""
     parser.add_argument("--design", choices=DESIGNS, help="the newest run of this design")
     parser.add_argument(
         "--shipped",
         action="store_true",
         help="the weights that come with the project, even where there are runs",
+    )
+    parser.add_argument(
+        "--average",
+        action="store_true",
+        help="use the averaged generator: the average of its weights over the training",
     )

@@ -18,4 +18,5 @@ def to_pixels(images: np.ndarray) -> np.ndarray:
     """
     if getattr(images, "dtype", None) == np.uint8:
         return images
-    return np.clip(np.asarray(images, np.float32) * 127.5 + 127.5, 0, 255).astype(np.uint8)
+    with np.errstate(invalid="ignore"):  # of nets that diverged
+        return np.clip(np.asarray(images, np.float32) * 127.5 + 127.5, 0, 255).astype(np.uint8)

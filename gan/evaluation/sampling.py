@@ -25,14 +25,22 @@ class Samples(NamedTuple):
     scores: np.ndarray
 
 
-def draw_samples(design: Design, seed: int, count: int) -> Iterator[Samples]:
-    """Yield `count` samples in chunks. Image n is the same whatever the count."""
+def draw_samples(design: Design, seed: int, count: int, average: bool = False) -> Iterator[Samples]:
+    """Yield `count` samples in chunks, with `average` of the averaged generator.
+
+    Image n is the same whatever the count.
+    """
     for first in range(0, count, chunk := chunk_size(design)):
-        yield _draw(design, _noise(design, seed, first), min(chunk, count - first))
+        yield _draw(design, _noise(design, seed, first), min(chunk, count - first), average)
 
 
 def chunk_size(design: Design) -> int:
-    """How many images are made at a time: 1000 of MNIST's size, fewer of larger ones."""
+    """How many images are made at a time: 1000 of MNIST's size, fewer of larger ones.
+
+    Those of `mlp` are normalised by each other, so as many as in its document.
+    """
+    if design.samples_in_training_mode:
+        return design.recipe.batch_size
     return max(LEAST_CHUNK, min(CHUNK, PIXELS // math.prod(design.image_shape)))
 
 
@@ -42,17 +50,19 @@ def _noise(design: Design, seed: int, first: int) -> np.ndarray:
     return batches.draw_noise(design.recipe, seed, first, batches.SAMPLE_NOISE, count).numpy()
 
 
-def _draw(design: Design, noise: np.ndarray, wanted: int) -> Samples:
+def _draw(design: Design, noise: np.ndarray, wanted: int, average: bool) -> Samples:
     """The first `wanted` samples of a chunk's `noise`.
 
     All of it goes through the nets, as `mlp` normalises an image by those beside it.
     """
-    images = design.sample(noise)
+    images = design.sample(noise, average)
     scores = design.discriminator(images, training=False)
     return Samples(to_pixels(images)[:wanted], np.ravel(scores)[:wanted])
 
 
-def draw_walk(design: Design, seed: int, rows: int, columns: int) -> Iterator[Samples]:
+def draw_walk(
+    design: Design, seed: int, rows: int, columns: int, average: bool = False
+) -> Iterator[Samples]:
     """Yield samples along a closed walk through `rows` points of the latent space, in chunks.
 
     Leg n leads in `columns` equal parts from the noise of `draw_samples`' image n to that of the
@@ -66,10 +76,13 @@ def draw_walk(design: Design, seed: int, rows: int, columns: int) -> Iterator[Sa
     way = np.arange(columns)[:, np.newaxis] / columns
     walk = _circle if design.recipe.noise == "normal" else _straight
     path = walk(starts, ends, way).reshape(rows * columns, -1).astype(noise.dtype)
-    for first in range(0, len(path), chunk):
-        part = path[first : first + chunk]
-        # Beside the walk lies the same noise as in `draw_samples`.
-        yield _draw(design, np.concatenate([part, noise[len(part) : chunk]]), len(part))
+    # Beside each part of the walk goes the noise of `draw_samples`. Where images are normalised by
+    # those beside them that must be most of the batch: the images of a walk are too much alike.
+    size = max(1, chunk // 8) if design.samples_in_training_mode else chunk
+    for first in range(0, len(path), size):
+        part = path[first : first + size]
+        mates = noise[len(part) : chunk]
+        yield _draw(design, np.concatenate([part, mates]), len(part), average)
 
 
 def _straight(starts: np.ndarray, ends: np.ndarray, way: np.ndarray) -> np.ndarray:

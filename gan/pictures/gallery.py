@@ -11,9 +11,16 @@ from gan.pictures.curves import Columns, as_means, draw_curves, read_metrics
 from gan.pictures.grid import save_gif, save_grid
 from gan.pictures.page import write_page
 from gan.runs import Run
+from gan.support.files import remove
 
 if TYPE_CHECKING:
     from gan.design import Design
+
+
+def save_sample_grid(design: Design, path: Path, average: bool = False) -> None:
+    """Draw the grid of the design's fixed noise as `path`."""
+    images = design.sample(design.grid_noise(), average)
+    save_grid(path, images[: design.grid_count])
 
 
 class Gallery:
@@ -21,15 +28,22 @@ class Gallery:
 
     def __init__(self, design: Design, run: Run, schedule: Schedule) -> None:
         self.design, self.run, self.schedule = design, run, schedule
-        self.noise = design.grid_noise(schedule.seed)
 
     def draw(self, done: int) -> None:
-        """Draw what is due after `done` steps: a grid; at the end final.png and the GIF."""
+        """Draw the grid that is due after `done` steps, if one is."""
         if name := self.design.grid_name(done - 1, self.schedule.steps_per_epoch):
-            save_grid(self.run.grid(name), self.design.sample(self.noise))
-        if done == self.schedule.total_steps:
-            save_grid(self.run.grid("final"), self.design.sample(self.noise))
-            save_gif(self.run.images / "training.gif", list(self.grids(0, done).values()))
+            save_sample_grid(self.design, self.run.grid(name))
+
+    def draw_final(self) -> None:
+        """Draw what a finished run has: final.png, final-average.png and training.gif."""
+        save_sample_grid(self.design, self.run.grid("final"))
+        average = self.run.grid("final-average")
+        if self.design.averages:
+            save_sample_grid(self.design, average, average=True)
+        else:
+            remove(average)  # of a training that kept one
+        grids = self.grids(0, self.schedule.total_steps)
+        save_gif(self.run.images / "training.gif", list(grids.values()))
 
     def grids(self, first: int, done: int) -> dict[int, Path]:
         """The grids of the steps from `first` to before `done`, by step, in order."""
@@ -56,8 +70,8 @@ class Gallery:
         return columns
 
 
-def save_samples(design: Design, name: str, run: Run | str | None = None, seed: int = 0) -> None:
+def save_samples(design: Design, name: str, run: Run | str | None = None) -> None:
     """Draw the grid `name` of `run` (default: the run named after the design)."""
     path = Run.of(run or design.name).grid(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_grid(path, design.sample(design.grid_noise(seed)))
+    save_sample_grid(design, path)

@@ -34,8 +34,9 @@ def write_page(
     are what can be done next: (what for, command).
     """
     config = run.config()
-    # Before the end, a last grid is that of a shorter training which goes on.
-    last = [run.grid("final")] if done == total else []
+    # Before the end, these are of a shorter training which goes on.
+    final, average = (run.grid(name) for name in ("final", "final-average"))
+    last = [final] if done == total else []
     grids = [grid for grid in [*grids, *last] if grid.exists()]
     largest = max((grid.stat().st_size for grid in grids), default=1)
     shown = min(len(grids), GRIDS, max(1, BYTES // largest))
@@ -52,6 +53,7 @@ def write_page(
         "summary": f"{summary}; {done:,} of {total:,} steps "
         f"on {count:,} images of {data['name']}, {height}x{width}x{channels}",
         "grids": [{"name": grids[index].stem, "png": encoded(grids[index])} for index in chosen],
+        "final": [encoded(each) for each in (final, average) if done == total and each.exists()],
         "gif": encoded(film) if done == total and film.exists() else None,
         "curves": {name: values.tolist() for name, values in curves.items()},
         "commands": commands,
@@ -61,7 +63,7 @@ def write_page(
             ("data", data["source"]),
             *config["versions"].items(),
         ],
-        "result": result(run),
+        "result": [*result(run, False), *result(run, True)],
     }
     # In a script element only this sign could end it.
     text = json.dumps(content).replace("<", "\\u003c")
@@ -74,11 +76,12 @@ def encoded(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
 
-def result(run: Run) -> list[tuple[str, ...]]:
+def result(run: Run, average: bool) -> list[tuple[str, ...]]:
     """The rows of the table of what gan.evaluate found, none where it was not run."""
     try:
-        found = json.loads(run.results.read_text())
-        of = f"{found['count']:,} images, after {found['steps']:,} steps"
+        found = json.loads(run.results(average).read_text())
+        averaged = " of the averaged generator" if average else ""
+        of = f"{found['count']:,} images{averaged}, after {found['steps']:,} steps"
         rows = [
             (title, *(format(found[kind][name], form) for kind in ("figures", "floor")), better)
             for name, (title, form, better) in FIGURES.items()

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan.data import Dataset
-from gan.recipe import LENGTH
+from gan.recipe import FREE, Recipe
 
 if TYPE_CHECKING:
     from gan.design import Design
 
 
-def describe(design: Design, dataset: Dataset, seed: int) -> dict:
-    """What a run's config.json holds: all that its bytes depend on, except the first weights."""
+def describe(design: Design, dataset: Dataset) -> dict:
+    """What a run's config.json holds: all that its bytes depend on."""
     import keras
     import tensorflow as tf
 
     return {
         "design": design.name,
         "recipe": dataclasses.asdict(design.recipe),
-        "seed": seed,
+        "seed": design.seed,
         "data": {
             "source": dataset.source,
             "name": dataset.name,
@@ -40,9 +40,15 @@ def describe(design: Design, dataset: Dataset, seed: int) -> dict:
     }
 
 
+def settings(config: dict) -> dict:
+    """The recipe in a run's config, also of settings that are younger than the run."""
+    defaults = {each.name: each.default for each in dataclasses.fields(Recipe)}
+    return defaults | config["recipe"]
+
+
 def identity(config: dict) -> dict:
     """What of a run's config its steps depend on: not how long it is, nor where its data lay."""
-    recipe = {name: value for name, value in config["recipe"].items() if name not in LENGTH}
+    recipe = {name: value for name, value in settings(config).items() if name not in FREE}
     names = ("design", "seed")
     return {name: config[name] for name in names} | recipe | {"data": config["data"]["digest"]}
 

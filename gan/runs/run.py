@@ -4,7 +4,7 @@ experiments/<run>/lock             held by the process that trains the run
 experiments/<run>/config.json      design, recipe, seed, data, versions
 experiments/<run>/metrics.csv      one row a step, in order, each once
 experiments/<run>/checkpoints/     the newest 3, and those the document keeps
-experiments/<run>/evaluation.json  what gan.evaluate found of it
+experiments/<run>/evaluation.json  what gan.evaluate found; -average: of the averaged generator
 experiments/<run>/tensorboard/     what --tensorboard logs
 images/<run>/                      the grids, curves.png, index.html; at the end training.gif
 """
@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from gan.runs.checkpoints import Checkpoints
 from gan.runs.config import identity, is_config
 from gan.support.errors import UserError
 from gan.support.files import remove, replacing, sweep
+
+if TYPE_CHECKING:
+    from gan.design import Design
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHECKPOINT_SECONDS = 60.0  # what a crash costs at the most
@@ -49,7 +53,6 @@ class Run:
         self.images = self.root / "images" / name
         self.checkpoints = Checkpoints(self.folder / "checkpoints")
         self.metrics = self.folder / "metrics.csv"
-        self.results = self.folder / "evaluation.json"
         self.title = f"run {name!r}"
 
     @classmethod
@@ -162,8 +165,9 @@ class Run:
         if fresh:
             if self.metrics.exists():  # else the pictures are not of a run
                 remove(self.images)
+            results = map(self.results, (False, True))
             board = self.folder / "tensorboard"
-            for path in (self.checkpoints.folder, self.metrics, self.results, board):
+            for path in (self.checkpoints.folder, self.metrics, board, *results):
                 remove(path)
         self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
         self.images.mkdir(parents=True, exist_ok=True)
@@ -180,17 +184,18 @@ class Run:
     # -- how far it came -------------------------------------------------------------------
 
     def resume(
-        self, variables: Sequence, config: dict | None = None, say: Callable[[str], None] = print
+        self, design: Design, config: dict | None = None, say: Callable[[str], None] = print
     ) -> int:
-        """Set `variables` to the newest checkpoint that is sound; return its steps, or 0.
+        """Set the variables of `design` to the newest checkpoint that is sound; its steps, or 0.
 
-        What is skipped is said. Raises UserError when there are checkpoints, but none is sound.
+        An average that the checkpoint lacks starts at G's variables. What is skipped is said.
+        Raises UserError when there are checkpoints, but none is sound.
         """
         config = config or self.config()
         skipped = []
         for step in reversed(self.checkpoints.steps()):
             try:
-                self.checkpoints.restore(step, variables, config)
+                self.checkpoints.restore(step, design, config)
             except UserError as error:
                 skipped.append(f"the checkpoint of step {step:,} cannot be used: {error}")
                 continue
@@ -221,6 +226,10 @@ class Run:
     def grid(self, name: str) -> Path:
         """Path of grid `name`."""
         return self.images / f"{name}.png"
+
+    def results(self, average: bool) -> Path:
+        """Path of what gan.evaluate found of the last, or the averaged, generator."""
+        return self.folder / f"evaluation{'-average' if average else ''}.json"
 
 
 def is_name(name: str) -> bool:

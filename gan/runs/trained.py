@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.designs import DESIGNS, build_design
+from gan.runs.config import settings
 from gan.runs.run import REPOSITORY, Run, find_runs
 from gan.runs.weights import load_weights, net_variables
 from gan.support.errors import UserError
@@ -30,8 +31,6 @@ class Shipped:
     `why` says, before "the weights ...", why they are taken.
     """
 
-    results = None  # nothing is written beside them
-
     def __init__(self, design: str, root: Path, why: str = "") -> None:
         self.name = design
         self.folder = REFERENCE / design
@@ -41,6 +40,9 @@ class Shipped:
     def config(self) -> dict:
         """What it was trained with, as `Run.config`."""
         return json.loads((self.folder / "config.json").read_text())
+
+    def results(self, average: bool) -> None:
+        """Nothing is written beside them."""
 
     def grid(self, name: str) -> Path:
         """Path of a picture `name`, apart from those of runs."""
@@ -91,11 +93,20 @@ def choose_trained(
     )
 
 
-def load(trained: Run | Shipped) -> tuple[Design, int]:
-    """Build the design as it was trained; also how many steps it was."""
+def load(trained: Run | Shipped, average: bool = False) -> tuple[Design, int]:
+    """Build the design as it was trained; also how many steps it was.
+
+    Raises UserError if nothing was trained, or with `average` no averaged generator was kept.
+    """
     config = trained.config()
-    design = build_design(config["design"], tuple(config["data"]["images"][1:]), **config["recipe"])
+    shape, recipe = tuple(config["data"]["images"][1:]), settings(config)
+    design = build_design(config["design"], shape, config["seed"], **recipe)
     if isinstance(trained, Shipped):
         load_weights(trained.folder, net_variables(design))
-        return design, config["steps"]
-    return design, trained.resume(design.all_variables, config)
+        steps, has_average = config["steps"], False
+    else:
+        steps = trained.resume(design, config)
+        has_average = trained.checkpoints.has_average(steps)
+    if average and not has_average:
+        raise UserError(f"{trained.title}: no averaged generator was kept; leave out --average")
+    return design, steps

@@ -21,17 +21,16 @@ from gan.devices.workers import Workers, worker_losses
 from gan.pictures.board import check_board, write_board
 from gan.pictures.curves import Columns
 from gan.pictures.gallery import Gallery
+from gan.runs.checkpoints import are_finite
 from gan.runs.config import describe
 from gan.runs.run import CHECKPOINT_SECONDS, Run
 from gan.support.errors import UserError
 from gan.support.quiet import is_exact
 from gan.training.endings import check_finite, stop_signals, what_is_left
-from gan.training.steps import STEPS_PER_CALL, compile_steps
+from gan.training.steps import compile_steps, pace
 
 if TYPE_CHECKING:
     from gan.design import Design
-
-SECONDS_PER_CALL = 0.25  # about; the live line and Ctrl-C wait for no longer
 
 
 class Outcome(NamedTuple):
@@ -52,7 +51,6 @@ def train(
     run: Run | str | None = None,
     dataset: Dataset | None = None,
     *,
-    seed: int = 0,
     fresh: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     strategy: tf.distribute.Strategy | None = None,
@@ -64,14 +62,16 @@ def train(
 
         for t in range(schedule.total_steps):
             chosen = schedule.indices(t, schedule.order(t), schedule.size(t))
-            noise = [draw_noise(recipe, seed, t, stream, count)
+            noise = [draw_noise(recipe, design.seed, t, stream, count)
                      for stream, count in enumerate(design.noise_counts(len(chosen)), D_NOISE)]
             losses = design.step(scale_pixels(images[chosen]), *noise)
             run.log(t, losses)
+            if (t + 1) % EVERY == 0:
+                update_average(t + 1)
             if name := design.grid_name(t, schedule.steps_per_epoch):
                 save_grid(run.grid(name), design.sample(grid_noise))
             if a minute has passed:
-                run.checkpoints.save(t + 1, design.all_variables)
+                run.checkpoints.save(t + 1, design)
 
     `run`: the run or its name (default: the design's name). `dataset`: default `load_images()`.
     `strategy`: the one in which the design was built (default: the present one). `fresh`: start
@@ -89,21 +89,12 @@ def train(
         check_board()
     run = Run.of(run or design.name)
     strategy = strategy or tf.distribute.get_strategy()
-    job = Training(design, run, dataset, seed, strategy, fresh=fresh, tensorboard=tensorboard)
+    job = Training(design, run, dataset, strategy, fresh=fresh, tensorboard=tensorboard)
     with worker_losses(), ExitStack() as held:
         first = job.begin_or_resume(held)
         if first >= job.total:
             return Outcome(first, job.total, 0, 0.0, None)
         return job.train_from(first, checkpoint_seconds)
-
-
-def pace(steps_per_call: int, count: int, seconds: float) -> int:
-    """How many steps the next call may run, when `count` steps took `seconds`.
-
-    At most twice as many as before: the first call is slow only because it compiles.
-    """
-    steps = max(1, int(count / seconds * SECONDS_PER_CALL))
-    return min(steps, 2 * steps_per_call, STEPS_PER_CALL)
 
 
 class Training:
@@ -117,7 +108,6 @@ class Training:
         design: Design,
         run: Run,
         dataset: Dataset,
-        seed: int,
         strategy: tf.distribute.Strategy,
         *,
         fresh: bool,
@@ -131,11 +121,10 @@ class Training:
         run.check_data(dataset.source)
         self.design, self.run = design, run
         self.fresh, self.tensorboard = fresh, tensorboard
-        self.schedule = Schedule(design.recipe, len(dataset.images), seed)
+        self.schedule = Schedule(design.recipe, len(dataset.images), design.seed)
         self.schedule.check_slices(strategy.num_replicas_in_sync)
         self.total = self.schedule.total_steps
-        self.config = describe(design, dataset, seed)
-        self.variables = design.all_variables
+        self.config = describe(design, dataset)
         self.workers = Workers(strategy)
         self.gallery = Gallery(design, run, self.schedule)
         self.run_steps = compile_steps(design, dataset.images, self.schedule, strategy)
@@ -148,9 +137,11 @@ class Training:
             if not self.fresh:
                 run.check(self.config)
             held.enter_context(run.locked())
-            first = 0 if self.fresh else run.resume(self.variables, self.config, say)
+            first = 0 if self.fresh else run.resume(self.design, self.config, say)
+            if not first:
+                self.design.start_average()
         [first] = workers.agree(first)
-        workers.copy_from_chief(self.variables)
+        workers.copy_from_chief([*self.design.all_variables, *self.design.averages])
         if workers.is_chief and not first and run.metrics.exists():
             had = run.checkpoints.steps()
             say(f"starting over; the run had {f'{had[-1]:,} steps' if had else 'no checkpoint'}")
@@ -165,6 +156,8 @@ class Training:
             say(f"going on after step {first:,}")
             if workers.is_chief and (old := run.config()["versions"]) != self.config["versions"]:
                 say(f"begun with {old}: from here on the bytes may differ")
+            if workers.is_chief and self.design.averages and not run.checkpoints.has_average(first):
+                say("the average of G's weights begins here")
         return first
 
     def train_from(self, first: int, checkpoint_seconds: float) -> Outcome:
@@ -230,16 +223,22 @@ class Training:
 
     def save(self, done: int, saved: int) -> None:
         """Save all that `done` steps led to; the last checkpoint is of `saved` steps."""
-        if not self.workers.is_chief:
-            return
+        design, run = self.design, self.run
         with what_is_left(done, saved):
+            if not are_finite(
+                design.all_variables
+            ):  # a loss is from before its update, so it may not show
+                raise FloatingPointError(f"after step {done:,} a weight is NaN or infinite")
+            if not self.workers.is_chief:
+                return
             # Pictures first, so that a run with its last checkpoint has them all.
+            if done == self.total:
+                self.gallery.draw_final()
             columns = self.publish(done)
-            metrics = self.run.metrics
-            self.run.checkpoints.save(done, self.variables, self.config, metrics, self.kept_every)
+            run.checkpoints.save(done, design, self.config, run.metrics, self.kept_every)
         if self.tensorboard:
             with what_is_left(done, done):
-                write_board(self.run, columns, self.gallery.grids(saved, done), saved, done)
+                write_board(run, columns, self.gallery.grids(saved, done), saved, done)
 
     def publish(self, done: int) -> Columns:
         """Draw curves and page after `done` steps; the columns of the log."""

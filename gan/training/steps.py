@@ -12,11 +12,13 @@ import tensorflow as tf
 from gan.data.batches import D_NOISE, Schedule, draw_noise
 from gan.data.pixels import scale_pixels
 from gan.layers.replicas import my_slice
+from gan.training.average import EVERY, compile_average
 
 if TYPE_CHECKING:
     from gan.design import Design
 
 STEPS_PER_CALL = 100  # at most; enough that the cost of a call vanishes
+SECONDS_PER_CALL = 0.25  # about; the live line and Ctrl-C wait for no longer
 
 
 def compile_steps(
@@ -64,10 +66,27 @@ def compile_steps(
         )
         return log.stack()
 
+    update_average = compile_average(design) if design.averages else None
+
     def run_steps(first: int, count: int) -> np.ndarray:
-        epoch_first = first - first % schedule.steps_per_epoch
-        order = order_of_step(epoch_first)
-        log = run(tf.constant(first), tf.constant(count), order, schedule.size(first))
-        return log.numpy()[:count]
+        order = order_of_step(first - first % schedule.steps_per_epoch)
+        size, end, logs = schedule.size(first), first + count, []
+        while first < end:
+            part = min(end, first + EVERY - first % EVERY) if update_average else end
+            log = run(tf.constant(first), tf.constant(part - first), order, size)
+            logs.append(log.numpy()[: part - first])
+            if update_average and part % EVERY == 0:
+                update_average(part)
+            first = part
+        return np.concatenate(logs)
 
     return run_steps
+
+
+def pace(steps_per_call: int, count: int, seconds: float) -> int:
+    """How many steps the next call may run, when `count` steps took `seconds`.
+
+    At most twice as many as before: the first call is slow only because it compiles.
+    """
+    steps = max(1, int(count / seconds * SECONDS_PER_CALL))
+    return min(steps, 2 * steps_per_call, STEPS_PER_CALL)

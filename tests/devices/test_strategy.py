@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import scale
 import tensorflow as tf
-from conftest import run_here, seeded
+from conftest import run_here
 
 from gan import train
 from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
-from gan.designs import DESIGNS
+from gan.designs import DESIGNS, build_design
 from gan.devices import strategy as distribute
 from gan.layers.replicas import BatchNormalization, Dropout, global_mean, my_slice, replica_id
 from gan.runs import Run
 from gan.support.errors import UserError
-from gan.training.steps import compile_steps
+from gan.training import average as averaging
+from gan.training import steps as stepping
 
 IMAGES = draw_digits(100, seed=2)[0][..., np.newaxis]
 BATCH = 10  # 2 or 3 images for each of 4 replicas
@@ -45,23 +46,27 @@ def on_each(replicas: int, step) -> list[np.ndarray]:
 
 
 def trained(name: str, replicas: int, synchronised: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The losses of each step, and the way that G's images have gone after the last."""
+    """The losses of each step, and the way that G's images, last and averaged, have gone since."""
     strategy = mirrored(replicas)
     overrides = {"batch_size": BATCH, "sync_batchnorm": synchronised}
     with strategy.scope():
-        design = seeded(name, **overrides | ({"dropout": 0.0} if name == "dcgan" else {}))
+        design = build_design(name, **overrides | ({"dropout": 0.0} if name == "dcgan" else {}))
     noise = np.random.default_rng(0).normal(size=(16, 100))
     before = np.array(design.sample(noise))
     # dcgan draws noise for a whole batch, also when there are fewer images, as here.
     images = IMAGES[:7] if name == "dcgan" else IMAGES
     schedule = Schedule(design.recipe, len(images), seed=0)
-    run_steps = compile_steps(design, images, schedule, strategy)
+    run_steps = stepping.compile_steps(design, images, schedule, strategy)
     log, done = [], 0
-    while done < STEPS:
-        end = min(STEPS, schedule.run_end(done))
-        log.append(run_steps(done, end - done))
-        done = end
-    return np.concatenate(log), np.array(design.sample(noise)) - before
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (averaging, stepping):
+            patch.setattr(module, "EVERY", 4)
+        while done < STEPS:
+            end = min(STEPS, schedule.run_end(done))
+            log.append(run_steps(done, end - done))
+            done = end
+    after = [design.sample(noise, average) for average in (False, True)]
+    return np.concatenate(log), np.array(after) - before
 
 
 def in_make_test(*quick: str) -> list:

@@ -120,7 +120,7 @@ def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data
 
     run = Run("mine", tmp_path)
     run.folder.mkdir(parents=True)
-    run.results.write_text('{"file": "a.npz"}')  # what gan.evaluate --npz writes
+    run.results(False).write_text('{"file": "a.npz"}')  # what gan.evaluate --npz writes
     gan = GAN(name="mine")
     dataset = load_images(small_data)
     gan.train(epochs=2, batch_size=8, sample_interval=2, run=run, dataset=dataset)

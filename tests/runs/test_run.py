@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -220,11 +221,11 @@ def test_unsound_later_checkpoints_do_not_push_out_sound_ones(
 def test_a_checkpoint_of_other_variables_is_refused(three_checkpoints):
     run = Run("dense", three_checkpoints)
     design = build_design("dense")
-    with pytest.raises(UserError, match="of other nets"):
-        run.checkpoints.restore(9, design.generator.variables, run.config())
     more = [*design.all_variables, keras.Variable(np.zeros(3))]
-    with pytest.raises(UserError, match="of other nets"):
-        run.checkpoints.restore(9, more, run.config())
+    for others in (design.generator.variables, more):
+        other = SimpleNamespace(all_variables=others, averages=[])
+        with pytest.raises(UserError, match="of other nets"):
+            run.checkpoints.restore(9, other, run.config())
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import REAL_MNIST, needs_mnist, seeded
+from conftest import REAL_MNIST, needs_mnist
 from results import labels
 
-from gan.designs import DESIGNS
+from gan.designs import DESIGNS, build_design
 from gan.runs import weights
 from gan.runs.trained import REFERENCE
 from gan.runs.weights import load_weights, net_variables, save_weights
@@ -14,7 +14,7 @@ from gan.support.errors import UserError
 
 def test_weights_come_back_rounded_to_half_precision(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "VALUES_IN_A_FILE", 300_000)
-    design, other = (seeded("dense", seed) for seed in (0, 1))
+    design, other = (build_design("dense", seed=seed) for seed in (0, 1))
     save_weights(tmp_path, net_variables(design))
     assert len(list(tmp_path.iterdir())) == 7
     load_weights(tmp_path, net_variables(other))
@@ -23,7 +23,7 @@ def test_weights_come_back_rounded_to_half_precision(tmp_path, monkeypatch):
 
 
 def test_weights_that_are_not_whole_are_refused(tmp_path):
-    variables = net_variables(seeded("dense"))
+    variables = net_variables(build_design("dense"))
     with pytest.raises(UserError, match="missing or damaged"):
         load_weights(tmp_path, variables)
     save_weights(tmp_path, variables[:-1])

@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import REPOSITORY, finish, seeded, start
+from conftest import REPOSITORY, finish, start
 from faults import written
 
 from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
-from gan.designs import DESIGNS
+from gan.designs import DESIGNS, build_design
 from gan.training.steps import compile_steps
 
 BUSY = "while True: sum(range(10**6))"
@@ -42,7 +42,7 @@ def test_the_steps_of_a_convolutional_design_give_equal_bytes(name, steps, optim
     for others in (0, 9):
         for _ in range(others):  # Keras counts on in their names, which must not matter
             optimizer()
-        design = seeded(name)
+        design = build_design(name)
         run_steps = compile_steps(design, images, Schedule(design.recipe, len(images), seed=0))
         arrays = [run_steps(0, steps), *(variable.numpy() for variable in design.all_variables)]
         contents.append([array.tobytes() for array in arrays])

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import seeded
 
-from gan.data import batches
+from gan.data import batches, load_images
 from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
-from gan.dense import DENSE
-from gan.designs import DESIGNS
+from gan.dense import DENSE, GAN
+from gan.designs import DESIGNS, build_design
 from gan.recipe import override
-from gan.support.errors import UserError
+from gan.runs import Run
+from gan.support.errors import RunError, UserError
 from gan.training.steps import compile_steps
 
 IMAGES = draw_digits(20, seed=2)[0][..., np.newaxis]
@@ -97,7 +97,7 @@ def test_noise_is_of_its_distribution():
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_compiled_loop_runs_the_step_on_the_images_and_noise_of_its_number(name):
     overrides = {"batch_size": 8} | ({"dropout": 0.0} if name == "dcgan" else {})
-    compiled, eager = (seeded(name, **overrides) for _ in range(2))
+    compiled, eager = (build_design(name, **overrides) for _ in range(2))
     plan = Schedule(compiled.recipe, len(IMAGES), seed=5)
     run_steps = compile_steps(compiled, IMAGES, plan)
     for step in range(1, 5):  # across the end of an epoch, with its smaller batch
@@ -116,7 +116,7 @@ def test_the_compiled_loop_runs_the_step_on_the_images_and_noise_of_its_number(n
 def test_steps_give_the_same_bytes_however_they_are_cut_into_calls():
     finals, logs = [], []
     for cuts in ([9], [4, 1, 4]):
-        gan = seeded("dense")
+        gan = build_design("dense")
         run_steps = compile_steps(gan, IMAGES, Schedule(gan.recipe, len(IMAGES), seed=0))
         firsts = np.cumsum([0, *cuts[:-1]]).tolist()
         rows = [run_steps(first, count) for first, count in zip(firsts, cuts, strict=True)]
@@ -124,3 +124,34 @@ def test_steps_give_the_same_bytes_however_they_are_cut_into_calls():
         logs.append(np.concatenate(rows).tobytes())
     assert finals[0] == finals[1]
     assert logs[0] == logs[1]
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_weights_that_are_not_finite_are_never_saved(tmp_path, small_data, capsys):
+    """The losses of a step are from before its update, so they do not show what it did."""
+
+    class Poisoned(GAN):
+        def step(self, *inputs):
+            losses = super().step(*inputs)
+            weight = self.generator.trainable_variables[0]
+            poison = tf.where(self.g_optimizer.iterations > 3 * 5, np.nan, 0.0)  # in step 5
+            weight.assign_add(tf.fill(weight.shape, poison))
+            return losses
+
+    run = Run("mine", tmp_path)
+    options = {"run": run, "dataset": load_images(small_data)}
+    Poisoned(override(DENSE, batch_size=8)).train(steps=5, **options)
+    before = {path: path.read_bytes() for path in run.checkpoints.path(5).iterdir()}
+    final = run.grid("final").read_bytes()
+    with pytest.raises(RunError, match=r"after step 6 a weight is NaN .* of step 5 is whole"):
+        Poisoned(override(DENSE, batch_size=8)).train(steps=6, **options)
+    assert run.checkpoints.steps() == [5]
+    assert {path: path.read_bytes() for path in run.checkpoints.path(5).iterdir()} == before
+    assert run.grid("final").read_bytes() == final
+
+    # A checkpoint that an older version saved all the same is left aside.
+    design = build_design("dense", batch_size=8)
+    design.generator.trainable_variables[0].assign(tf.fill((100, 256), np.inf))
+    run.checkpoints.save(6, design, run.config(), run.metrics)
+    assert run.resume(design) == 5
+    assert "step 6 cannot be used: its variables are NaN or infinite" in capsys.readouterr().out

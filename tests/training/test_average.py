@@ -1,0 +1,156 @@
+"""The averaged generator: what it is the average of, and that the training does not know of it."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import run_here, variables
+
+from gan import evaluate, generate, train
+from gan.data.batches import Schedule
+from gan.data.digits import draw_digits
+from gan.designs import DESIGNS, build_design
+from gan.runs import Run, load
+from gan.support.errors import UserError
+from gan.training.average import EVERY
+from gan.training.steps import compile_steps
+
+IMAGES = draw_digits(600, seed=2)[0][..., np.newaxis]
+
+
+def steps_of(design):
+    """The compiled steps of `design`, which take the numbers of the first and of the end."""
+    schedule = Schedule(design.recipe, len(IMAGES), design.seed)
+    run_steps = compile_steps(design, IMAGES, schedule)
+
+    def run(first, end):
+        rows = []
+        while first < end:
+            part = min(end, schedule.run_end(first), first + 100)
+            rows.append(run_steps(first, part - first))
+            first = part
+        return np.concatenate(rows)
+
+    return run
+
+
+def content(arrays) -> list[bytes]:
+    return [np.asarray(array).tobytes() for array in arrays]
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_it_is_the_mean_of_gs_variables_that_forgets_the_first_ones():
+    design = build_design("dense", batch_size=8)
+    run, expected = steps_of(design), [v.numpy() for v in design.generator.variables]
+    np.testing.assert_array_equal(expected[0], design.averages[0])
+    for done in range(EVERY, 4 * EVERY, EVERY):
+        run(done - EVERY, done)
+        decay = min(0.999, (1 + done) / (10 + done)) ** EVERY
+        for mean, variable in zip(expected, design.generator.variables, strict=True):
+            mean *= decay
+            mean += (1 - decay) * variable.numpy()
+    for mean, average in zip(expected, design.averages, strict=True):
+        np.testing.assert_allclose(average, mean, rtol=1e-5, atol=1e-7)
+
+    # However the steps are cut into calls.
+    other = build_design("dense", batch_size=8)
+    run = steps_of(other)
+    for first, end in ((0, 19), (19, 21), (21, 39), (39, 60)):
+        run(first, end)
+    assert content(other.averages) == content(design.averages)
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_size"),
+    [
+        *((name, 8) for name in ("dense", "dcgan")),
+        *(pytest.param(name, None, marks=pytest.mark.slow) for name in DESIGNS),
+    ],
+)
+def test_the_training_computes_the_same_bytes_without_it(name, batch_size, request):
+    if batch_size:
+        request.getfixturevalue("without_xla")
+    contents = []
+    for decay in (0.999, 0):
+        design = build_design(name, batch_size=batch_size, average_decay=decay)
+        log = steps_of(design)(0, EVERY + 1)
+        grid = design.sample(design.grid_noise())
+        contents.append(content([log, *design.all_variables, grid]))
+        assert len(design.averages) == (len(design.generator.variables) if decay else 0)
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.usefixtures("without_xla")
+@pytest.mark.parametrize("name", ["dense", "mlp"])
+def test_sampling_from_it_uses_the_averages_and_changes_nothing(name):
+    design = build_design(name, batch_size=8)
+    steps_of(design)(0, EVERY)
+    noise = np.random.default_rng(0).normal(size=(8, 100)).astype("float32")
+    before = content(design.all_variables)
+    last, averaged = design.sample(noise), design.sample(noise, average=True)
+    assert content(design.all_variables) == before
+    assert not np.array_equal(last, averaged)
+    for average, variable in zip(design.averages, design.generator.variables, strict=True):
+        variable.assign(average)
+    np.testing.assert_array_equal(design.sample(noise), averaged)
+    with pytest.raises(UserError, match="average_decay is 0"):
+        build_design(name, average_decay=0).sample(noise, average=True)
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_a_run_keeps_it_resumes_it_and_draws_with_it(tmp_path, small_data, capsys):
+    """Stopped at step 30 and gone on with, it is that of a run which was never stopped."""
+
+    def command(name, steps, *more):
+        options = ("--data", small_data, "--batch-size", 8, "--root", tmp_path, *more)
+        assert run_here(train.main, "dense", "--name", name, *options, "--steps", steps) == 0
+        return Run(name, tmp_path)
+
+    whole = command("whole", 50)
+    command("parts", 30)
+    parts = command("parts", 50)
+    assert any(name.startswith("averages/") for name in variables(whole))
+    assert variables(parts) == variables(whole)
+    final, average = (parts.grid(name) for name in ("final", "final-average"))
+    assert final.read_bytes() != average.read_bytes()
+    for name in ("final", "final-average"):
+        assert parts.grid(name).read_bytes() == whole.grid(name).read_bytes()
+    assert "final-average.png" in (parts.images / "index.html").read_text()
+
+    place = ("--name", "parts", "--root", tmp_path)
+    assert run_here(generate.main, *place, "--count", 4) == 0
+    assert run_here(generate.main, *place, "--count", 4, "--average") == 0
+    assert "averaged generator, 50 steps" in capsys.readouterr().out
+    assert parts.grid("generated").read_bytes() != parts.grid("generated-average").read_bytes()
+
+    # Without it all else is the same; what a training kept before goes with --fresh.
+    without = command("parts", 50, "--average-decay", 0, "--fresh")
+    expected = {k: v for k, v in variables(whole).items() if not k.startswith("averages/")}
+    assert variables(without) == expected
+    assert not average.exists()
+    capsys.readouterr()
+    for main in (generate.main, evaluate.main):
+        assert run_here(main, *place, "--average") == 2
+    assert capsys.readouterr().err.count("no averaged generator was kept") == 1
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_an_older_run_begins_its_average_where_it_stands(tmp_path, small_data, capsys):
+    options = ("--root", tmp_path, "--data", small_data, "--batch-size", 8)
+    assert run_here(train.main, "dense", *options, "--average-decay", 0, "--steps", 4) == 0
+    run = Run("dense", tmp_path)
+    checkpoint = run.checkpoints.path(4) / "checkpoint.json"
+    for path in (run.folder / "config.json", checkpoint):
+        old = json.loads(path.read_text())
+        for name in ("average_decay", "precision"):  # younger than the run
+            del old.get("config", old)["recipe"][name]
+        path.write_text(json.dumps(old))
+    [average, *_] = load(run)[0].averages
+    np.testing.assert_array_equal(average, load(run)[0].generator.variables[0])
+    capsys.readouterr()
+    assert run_here(train.main, "dense", *options, "--steps", EVERY) == 0
+    assert "the average of G's weights begins here" in capsys.readouterr().out
+    design, _ = load(run, average=True)
+    assert not np.array_equal(design.averages[0], design.generator.variables[0])
+    assert run_here(train.main, "dense", *options, "--steps", EVERY, "--precision", "bfloat16") == 2
+    assert "was started with precision float32, not bfloat16" in capsys.readouterr().err
