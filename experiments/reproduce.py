@@ -70,7 +70,7 @@ def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist
         distances = {}
         for kind in ("last", "average"):
             average = kind == "average"
-            design, done = load(run, average)
+            design, done = load(run, average=average)
             _, images = draw(run, design, done, average=average)
             distances[kind] = distance(images, mnist)
         found.append({"steps": steps, **distances})

@@ -15,6 +15,12 @@ if sys.argv[0] == "-m" and not importlib.util.find_spec("keras"):  # a command, 
     )
     sys.exit(2)
 
+if "keras" in sys.modules and (backend := sys.modules["keras"].config.backend()) != "tensorflow":
+    raise ImportError(
+        f"gan computes with Keras on TensorFlow, and Keras runs on {backend} here already; "
+        "import gan before keras, or set KERAS_BACKEND=tensorflow"
+    )
+
 # Each is read once, when TensorFlow and Keras are first imported.
 # Errors only; of several workers not even those: when one is gone, the others say so in a line.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if os.environ.get("TF_CONFIG") else "2")

@@ -16,7 +16,7 @@ from gan.cli.progress import say, warn
 from gan.data.formats import read_npz
 from gan.data.images import Mnist, load_mnist
 from gan.evaluation.metrics import COUNT, FIGURES
-from gan.recipe import positive_int
+from gan.recipe import LENGTH, override, positive_int
 from gan.runs import Run, choose_trained, load
 from gan.support.errors import UserError, disk_errors
 from gan.support.files import make_folder, replacing, shown_path
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     if trained:
         average = options.average
-        design, steps = load(trained, average)
+        design, steps = load(trained, average=average)
         source, images = draw(trained, design, steps, options.seed, options.count, average, say)
     is_real = mnist.is_real
     if not is_real:
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{shown_path(target)}")
     if target and not options.json:
         with disk_errors("written", trained.images):
-            publish_again(trained, design, steps)
+            publish_again(trained, design)
     return 0
 
 
@@ -135,17 +135,20 @@ def check_shape(shape: tuple, where: str) -> None:
         raise UserError(f"{where} has images of {size}; only 28x28x1 compare with MNIST")
 
 
-def publish_again(run: Run, design: Design, steps: int) -> None:
+def publish_again(run: Run, design: Design) -> None:
     """Put the figures onto the run's page, which was written before they were there.
 
-    Where the run is being trained that does it, with its next checkpoint.
+    A run that was trained meanwhile has come further than `design`, so the page is that of its
+    newest checkpoint. While it is trained, the training writes the page with its next one.
     """
     from gan.data.batches import Schedule
     from gan.pictures.gallery import Gallery
 
-    config = run.config()
-    schedule = Schedule(design.recipe, config["data"]["images"][0], config["seed"])
     with suppress(UserError), run.locked():
+        config, steps = run.config(), run.checkpoints.steps()[-1]
+        length = {name: config["recipe"][name] for name in LENGTH}
+        recipe = override(design.recipe, **length)
+        schedule = Schedule(recipe, config["data"]["images"][0], config["seed"])
         run.images.mkdir(parents=True, exist_ok=True)
         commands = next_commands(run, config, steps, schedule.total_steps)
         metrics = run.checkpoints.path(steps) / "metrics.csv"

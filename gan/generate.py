@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     from gan.evaluation.sampling import draw_samples, draw_walk, keep_best
 
     average = options.average
-    design, steps = load(trained, average)
+    design, steps = load(trained, average=average)
     total = Schedule(design.recipe, trained.config()["data"]["images"][0], 0).total_steps
     length = f"{steps:,} steps" if steps >= total else f"{steps:,} of {total:,} steps"
     averaged = "averaged generator, " if average else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,11 +186,20 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
                     "if it has moved, give its path with --data or GAN_DATA"
                 ) from None
             return dataset
-        named = Path(os.environ.get("GAN_DATA") or "auto")
-        if named != Path("auto") and named.resolve() != Path(dataset.source).resolve():
+        named = os.environ.get("GAN_DATA")
+        if named and not holds(named, dataset):
             say(f"the run keeps {dataset.name}, not GAN_DATA's images; --fresh starts over")
         return dataset
     return load_images(source, image_size, say)
+
+
+def holds(source: str, dataset: Dataset) -> bool:
+    """Whether `source` means the same images as `dataset`."""
+    if Path(source).resolve() == Path(dataset.source).resolve():
+        return True
+    with suppress(UserError):
+        return load_images(source, dataset.resized_to, say).digest == dataset.digest
+    return False
 
 
 def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from gan import evaluate, generate, train
 from gan.data.digits import draw_digits
 from gan.designs import DESIGNS
 from gan.evaluation import metrics
+from gan.runs import Run, load
 from gan.runs.trained import REFERENCE
 
 pytestmark = pytest.mark.usefixtures("without_xla")
@@ -90,6 +92,19 @@ def test_the_file_that_generate_writes_gives_the_figures_of_the_run(tmp_path, da
     assert one == other
 
 
+@pytest.mark.usefixtures("without_xla")
+def test_the_page_is_of_the_newest_checkpoint(tmp_path, small_data):
+    """Also where the run was trained, and its checkpoint pruned, while it was measured."""
+    options = ("dense", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
+    assert run_here(train.main, *options, "--steps", 5) == 0
+    run = Run("dense", tmp_path)
+    design, _ = load(run)
+    assert run_here(train.main, *options, "--steps", 9) == 0
+    shutil.rmtree(run.checkpoints.path(5))
+    evaluate.publish_again(run, design)
+    assert "9 of 9 steps" in (run.images / "index.html").read_text()
+
+
 def test_without_mnist_it_says_what_to_do(tmp_path):
     code, out, err = finish(start("evaluate", "--root", tmp_path, "--shipped"))
     assert (code, out.startswith("downloading")) == (2, True)
@@ -104,6 +119,10 @@ BAD = {
     "both": (["--npz", "a.npz", "--design", "dense"], "not both"),
     "no run": (["--name", "nosuch"], "no trained run 'nosuch'"),
     "no file": (["--npz", "nosuch.npz"], "nosuch.npz cannot be read"),
+    "a folder of data": (
+        ["--shipped", "--data", "/"],
+        "/ is a folder; this takes MNIST as one .npz",
+    ),
     "no data": (["--shipped", "--data", "nosuch.npz"], "nosuch.npz cannot be read"),
     "not MNIST": (["--shipped", "--data", "colour.npz"], "colour.npz is not MNIST"),
     "no test images": (["--shipped", "--data", "half.npz"], "has no array 'x_test'"),

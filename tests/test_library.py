@@ -1,5 +1,6 @@
 """The project as a library: in a notebook, in a script."""
 
+import importlib
 import json
 import random
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import pytest
 from conftest import REPOSITORY, run_here, variables
 
+import gan
 from gan.data import load_images
 from gan.dense import GAN
 from gan.designs import build_design
@@ -77,6 +79,13 @@ def test_python_and_the_command_give_the_same_bytes_from_one_seed(tmp_path, smal
     assert variables(command) == variables(run)
     with pytest.raises(UserError, match="seed must be a whole number"):
         build_design("dense", seed=-1)
+
+
+def test_keras_on_another_backend_is_refused(monkeypatch):
+    """No other backend is installed here, so what Keras would say of itself is put in its place."""
+    monkeypatch.setattr("keras.config.backend", lambda: "torch")
+    with pytest.raises(ImportError, match="Keras runs on torch here already; import gan before"):
+        importlib.reload(gan)
 
 
 def test_a_script_is_quiet_and_writes_to_its_run_only(tmp_path, small_data):

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 import signal
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -157,8 +159,32 @@ def test_tensorboard_gets_the_losses_and_grids(tmp_path, small_data, capsys, mon
     assert "pip install tensorboard" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
     assert run_here(train.main, *command) == 0
-    [events] = (Run("dense", tmp_path).folder / "tensorboard").iterdir()
-    events = tf.compat.v1.train.summary_iterator(str(events))
-    found = [value.tag for event in events for value in event.summary.value]
-    assert found.count("d_loss") == 3
-    assert found.count("grid") == 1
+    run = Run("dense", tmp_path)
+    board = run.folder / "tensorboard"
+    whole = points(board)
+    names = ("d_loss", "d_accuracy", "g_loss")
+    assert sorted(whole) == sorted([(n, s) for n in names for s in (0, 10, 20)] + [("grid", 0)])
+
+    # Killed after its checkpoint, in the middle of the board: what it lacks is written, once.
+    [events] = board.iterdir()
+    content = events.read_bytes()
+    events.write_bytes(content[: len(content) // 2])
+    assert 0 < len(points(board)) < len(whole)
+    assert run_here(train.main, *command) == 0
+    assert sorted(points(board)) == sorted(whole)
+    shutil.rmtree(board)
+    longer = small_run(tmp_path, small_data, "--steps", 41, "--tensorboard")
+    assert run_here(train.main, *longer) == 0
+    assert sorted(points(board)) == sorted(
+        [(n, s) for n in names for s in range(0, 41, 10)] + [("grid", 0)]
+    )
+
+
+def points(board) -> list[tuple[str, int]]:
+    """Name and step of each point in the event files of a folder, also of a damaged one."""
+    found = []
+    for events in board.iterdir():
+        with suppress(tf.errors.DataLossError):
+            for event in tf.compat.v1.train.summary_iterator(str(events)):
+                found += [(value.tag, event.step) for value in event.summary.value]
+    return found

@@ -156,6 +156,8 @@ def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnis
                 "put mnist.npz somewhere and set GAN_DATA to its path"
             ) from None
     path = Path(source)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; this takes MNIST as one .npz with x_train and x_test")
     with disk_errors("read", path):
         images = [read_npz(path, array) for array in ("x_train", "x_test")]
     images = [each[..., np.newaxis] if each.ndim == 3 else each for each in images]

@@ -151,9 +151,10 @@ def _exchange(connection: socket.socket, hello: dict) -> dict:
     connection.settimeout(TRY_SECONDS)
     connection.sendall(json.dumps(hello).encode() + b"\n")
     other = json.loads(connection.makefile("rb").readline(2**20))
-    if not isinstance(other, dict) or other.keys() != hello.keys():
-        raise ValueError("this is no worker")
-    return other
+    match other:
+        case {"index": int(), "addresses": list(), "shared": dict()}:
+            return other
+    raise ValueError("this is no worker")
 
 
 def _compare(mine: dict, other: dict, peer: int) -> None:

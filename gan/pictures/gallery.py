@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.data.batches import Schedule
-from gan.pictures.curves import Columns, as_means, draw_curves, read_metrics
+from gan.pictures.curves import as_means, draw_curves, read_metrics
 from gan.pictures.grid import save_gif, save_grid
 from gan.pictures.page import write_page
 from gan.runs import Run
@@ -53,11 +53,11 @@ class Gallery:
 
     def publish(
         self, done: int, commands: Sequence[tuple[str, str]], metrics: Path | None = None
-    ) -> Columns:
+    ) -> None:
         """Draw curves.png and index.html after `done` steps, from the log `metrics`.
 
         `metrics` is the run's own by default, `commands` is what the page says can be done next.
-        Returns the log's columns. Raises OSError, also if it is not the log of `done` steps.
+        Raises OSError, also if it is not the log of `done` steps.
         """
         metrics = metrics or self.run.metrics
         columns = read_metrics(metrics)
@@ -67,7 +67,6 @@ class Gallery:
         draw_curves(means, self.run.grid("curves"))
         grids = list(self.grids(0, done).values())
         write_page(self.run, means, grids, done, self.schedule.total_steps, commands)
-        return columns
 
 
 def save_samples(design: Design, name: str, run: Run | str | None = None) -> None:

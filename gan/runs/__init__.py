@@ -3,7 +3,7 @@
 `Run` is a run's folder, `find_runs` lists them, `load` builds what one has trained.
 """
 
-from gan.runs.run import Run, find_runs
-from gan.runs.trained import Shipped, choose_trained, load
+from gan.runs.run import Run
+from gan.runs.trained import Shipped, choose_trained, find_runs, load
 
 __all__ = ["Run", "Shipped", "choose_trained", "find_runs", "load"]

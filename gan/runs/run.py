@@ -152,6 +152,11 @@ class Run:
                     f"run {self.name!r} is being trained by process {lock.read().strip()}; "
                     "wait for it, stop it, or choose another --name"
                 ) from None
+            except OSError as error:
+                raise UserError(
+                    f"{lock.name} cannot be locked: {error.strerror}; choose another --root, "
+                    "on a file system that has locks"
+                ) from None
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n")
             lock.flush()
@@ -235,15 +240,3 @@ class Run:
 def is_name(name: str) -> bool:
     """Whether a run may be called so: as a folder, and not as one of the project's own."""
     return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)) and name not in RESERVED
-
-
-def find_runs(root: Path | str) -> list[Run]:
-    """The runs under `root` that have a checkpoint, the last trained one last."""
-    folders = (Path(root) / "experiments").glob("*/checkpoints")
-    runs = [Run(folder.parent.name, root) for folder in folders if is_name(folder.parent.name)]
-    runs = [run for run in runs if run.checkpoints.steps()]
-
-    def last_trained(run: Run) -> float:
-        return run.checkpoints.path(run.checkpoints.steps()[-1]).stat().st_mtime
-
-    return sorted(runs, key=last_trained)

@@ -7,13 +7,14 @@ experiments/reference/<design>/weights-<n>.npy  see gan.runs.weights
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.designs import DESIGNS, build_design
 from gan.runs.config import settings
-from gan.runs.run import REPOSITORY, Run, find_runs
+from gan.runs.run import REPOSITORY, Run, is_name
 from gan.runs.weights import load_weights, net_variables
 from gan.support.errors import UserError
 from gan.support.files import shown_path
@@ -38,7 +39,9 @@ class Shipped:
         self.title = f"{why}the weights that come with the project"
 
     def config(self) -> dict:
-        """What it was trained with, as `Run.config`."""
+        """What it was trained with, as `Run.config`. Raises UserError if none come."""
+        if not (self.folder / "config.json").exists():
+            raise UserError(f"no weights of {self.name} come with the project")
         return json.loads((self.folder / "config.json").read_text())
 
     def results(self, average: bool) -> None:
@@ -47,6 +50,21 @@ class Shipped:
     def grid(self, name: str) -> Path:
         """Path of a picture `name`, apart from those of runs."""
         return self.root / "images" / f"shipped-{self.name}" / f"{name}.png"
+
+
+def find_runs(root: Path | str) -> list[Run]:
+    """The runs under `root` that have a checkpoint, the last trained one last."""
+    folders = (Path(root) / "experiments").glob("*/checkpoints")
+    runs = [Run(folder.parent.name, root) for folder in folders if is_name(folder.parent.name)]
+    runs = [run for run in runs if run.checkpoints.steps()]
+
+    def last_trained(run: Run) -> float:
+        try:
+            return run.checkpoints.path(run.checkpoints.steps()[-1]).stat().st_mtime
+        except (OSError, IndexError):
+            return time.time()  # it is being trained, and has just deleted that checkpoint
+
+    return sorted(runs, key=last_trained)
 
 
 def choose_trained(
@@ -81,11 +99,10 @@ def choose_trained(
             elif design in (None, trained):
                 return run
         missing = f"trained run of {design}" if design else "trained run"
-        if (REFERENCE / (design or BEST) / "config.json").exists():
-            here = f"no run of {design} here" if design else "no run here"
-            return Shipped(design or BEST, root, "" if shipped else f"{here}, so ")
-        if shipped:
-            raise UserError(f"no weights of {design} come with the project")
+        here = f"no run of {design} here" if design else "no run here"
+        found = Shipped(design or BEST, root, "" if shipped else f"{here}, so ")
+        if shipped or (found.folder / "config.json").exists():
+            return found
     there = ", ".join(run.name for run in runs) or "none"
     raise UserError(
         f"no {missing} in {shown_path(root / 'experiments')}; runs with a checkpoint, which each "
@@ -93,19 +110,26 @@ def choose_trained(
     )
 
 
-def load(trained: Run | Shipped, average: bool = False) -> tuple[Design, int]:
+def load(
+    trained: Run | Shipped | str, *, shipped: bool = False, average: bool = False
+) -> tuple[Design, int]:
     """Build the design as it was trained; also how many steps it was.
 
-    Raises UserError if nothing was trained, or with `average` no averaged generator was kept.
+    `trained`: a run or its name, with `shipped` the name of a design whose weights come with the
+    project. Raises UserError if there is nothing trained, or with `average` no averaged generator.
     """
-    config = trained.config()
+    if isinstance(trained, str):
+        trained = Shipped(trained, REPOSITORY) if shipped else Run(trained)
+    if (config := trained.config()) is None:
+        raise UserError(f"no {trained.title} in {shown_path(trained.folder.parent)}")
     shape, recipe = tuple(config["data"]["images"][1:]), settings(config)
     design = build_design(config["design"], shape, config["seed"], **recipe)
     if isinstance(trained, Shipped):
         load_weights(trained.folder, net_variables(design))
         steps, has_average = config["steps"], False
     else:
-        steps = trained.resume(design, config)
+        if not (steps := trained.resume(design, config)):
+            raise UserError(f"{trained.title} has no checkpoint yet; its first comes in a minute")
         has_average = trained.checkpoints.has_average(steps)
     if average and not has_average:
         raise UserError(f"{trained.title}: no averaged generator was kept; leave out --average")

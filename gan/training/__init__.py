@@ -1,5 +1,6 @@
 """The one training loop: `gan.training.train`."""
 
-from gan.training.loop import Outcome, train
+from gan.training.endings import Outcome
+from gan.training.loop import train
 
 __all__ = ["Outcome", "train"]

@@ -1,4 +1,4 @@
-"""What ends a training early: signals, a failing disk, losses that are NaN or infinite."""
+"""How a training ends; early by signals, a failing disk, losses that are NaN or infinite."""
 
 from __future__ import annotations
 
@@ -6,10 +6,24 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 
 from gan.support.errors import RunError
+
+
+class Outcome(NamedTuple):
+    """How a training ended: `done` of `total` steps, `trained` of them now, in `seconds`.
+
+    `stopped_by` is the signal that ended it early, or None.
+    """
+
+    done: int
+    total: int
+    trained: int
+    seconds: float
+    stopped_by: int | None
 
 
 @contextmanager

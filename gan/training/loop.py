@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -18,32 +19,19 @@ from gan.cli.progress import Report, say, warn
 from gan.data import Dataset, load_images
 from gan.data.batches import Schedule
 from gan.devices.workers import Workers, worker_losses
-from gan.pictures.board import check_board, write_board
-from gan.pictures.curves import Columns
+from gan.pictures.board import Board
+from gan.pictures.curves import read_metrics
 from gan.pictures.gallery import Gallery
 from gan.runs.checkpoints import are_finite
 from gan.runs.config import describe
 from gan.runs.run import CHECKPOINT_SECONDS, Run
 from gan.support.errors import UserError
 from gan.support.quiet import is_exact
-from gan.training.endings import check_finite, stop_signals, what_is_left
+from gan.training.endings import Outcome, check_finite, stop_signals, what_is_left
 from gan.training.steps import compile_steps, pace
 
 if TYPE_CHECKING:
     from gan.design import Design
-
-
-class Outcome(NamedTuple):
-    """How a training ended: `done` of `total` steps, `trained` of them now, in `seconds`.
-
-    `stopped_by` is the signal that ended it early, or None.
-    """
-
-    done: int
-    total: int
-    trained: int
-    seconds: float
-    stopped_by: int | None
 
 
 def train(
@@ -85,8 +73,6 @@ def train(
         dataset = load_images()
         if dataset.warning:
             warn(dataset.warning)
-    if tensorboard:
-        check_board()
     run = Run.of(run or design.name)
     strategy = strategy or tf.distribute.get_strategy()
     job = Training(design, run, dataset, strategy, fresh=fresh, tensorboard=tensorboard)
@@ -120,7 +106,8 @@ class Training:
             )
         run.check_data(dataset.source)
         self.design, self.run = design, run
-        self.fresh, self.tensorboard = fresh, tensorboard
+        self.fresh = fresh
+        self.board = Board(run) if tensorboard else None
         self.schedule = Schedule(design.recipe, len(dataset.images), design.seed)
         self.schedule.check_slices(strategy.num_replicas_in_sync)
         self.total = self.schedule.total_steps
@@ -138,7 +125,9 @@ class Training:
                 run.check(self.config)
             held.enter_context(run.locked())
             first = 0 if self.fresh else run.resume(self.design, self.config, say)
-            if not first:
+            if first:  # a kill may have come between this checkpoint and its board
+                self.write_board(run.checkpoints.path(first) / "metrics.csv", first)
+            else:
                 self.design.start_average()
         [first] = workers.agree(first)
         workers.copy_from_chief([*self.design.all_variables, *self.design.averages])
@@ -234,12 +223,17 @@ class Training:
             # Pictures first, so that a run with its last checkpoint has them all.
             if done == self.total:
                 self.gallery.draw_final()
-            columns = self.publish(done)
+            self.publish(done)
             run.checkpoints.save(done, design, self.config, run.metrics, self.kept_every)
-        if self.tensorboard:
-            with what_is_left(done, done):
-                write_board(run, columns, self.gallery.grids(saved, done), saved, done)
+        self.write_board(run.metrics, done)
 
-    def publish(self, done: int) -> Columns:
-        """Draw curves and page after `done` steps; the columns of the log."""
-        return self.gallery.publish(done, next_commands(self.run, self.config, done, self.total))
+    def write_board(self, metrics: Path, done: int) -> None:
+        """Log `done` steps, whose log is `metrics`, for TensorBoard, if that was asked for."""
+        if self.board:
+            with what_is_left(done, done):
+                grids = self.gallery.grids(0, done)
+                self.board.write(read_metrics(metrics), grids, done, self.total)
+
+    def publish(self, done: int) -> None:
+        """Draw curves and page after `done` steps."""
+        self.gallery.publish(done, next_commands(self.run, self.config, done, self.total))

@@ -4,10 +4,12 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -104,6 +106,28 @@ def test_workers_meet_however_late_one_comes_and_refuse_strangers():
     errors.clear()
     meet_all((0, 0, addresses[:2]), (1, 0, (addresses[2], addresses[1])))
     assert any("; there it says worker 1 of" in error for error in errors), errors
+
+
+def test_a_stranger_cannot_end_the_thread_that_answers():
+    """What it says has the names of a worker's greeting, and not its types."""
+    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(2))
+    host, port = addresses[0].split(":")
+    done = []
+    first = threading.Thread(
+        target=lambda: done.append(meet(Cluster(addresses, 0), {}, seconds=20))
+    )
+    first.start()
+    for wrong in ({"index": [1], "shared": {}}, {"index": 1, "shared": 3}):
+        greeting = json.dumps(wrong | {"addresses": addresses}).encode() + b"\n"
+        while True:
+            with suppress(OSError), socket.create_connection((host, int(port)), 2) as call:
+                call.sendall(greeting)
+                call.makefile("rb").readline()
+                break
+            time.sleep(0.1)  # the thread has not opened its port yet
+    meet(Cluster(addresses, 1), {}, seconds=20)
+    first.join()
+    assert done == [None]
 
 
 def test_a_worker_that_does_not_come_is_waited_for_no_longer_than_said(

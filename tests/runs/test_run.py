@@ -1,5 +1,6 @@
 """A run's folder: begun, gone on with, made longer, begun anew, refused."""
 
+import errno
 import json
 import os
 import shutil
@@ -18,7 +19,8 @@ from test_train import contents, small_run
 from gan import train
 from gan.data import images as data
 from gan.designs import build_design
-from gan.runs import Run
+from gan.runs import Run, find_runs, load
+from gan.runs.checkpoints import Checkpoints
 from gan.support.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("without_xla")
@@ -121,6 +123,9 @@ def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch
     )
     assert run_here(train.main, *command, "--steps", 6, "--data", other) == 2
     assert "was started with the data the built-in digits" in capsys.readouterr().err
+    np.savez(other, x_train=data.load_images("synthetic").images[..., 0])
+    assert run_here(train.main, *command, "--steps", 6) == 0
+    assert "not GAN_DATA's images" not in capsys.readouterr().out
 
 
 def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, monkeypatch, capsys):
@@ -137,6 +142,37 @@ def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, mon
     assert "--fresh" not in err
     monkeypatch.setenv("GAN_DATA", str(tmp_path / "moved.npz"))
     assert run_here(train.main, *command, "--steps", 4) == 0
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path, small_data, monkeypatch, capsys):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 2)) == 2
+    err = capsys.readouterr().err
+    assert "cannot be locked: No locks available; choose another --root" in err
+    assert err.count("\n") == 1
+
+
+def test_a_run_that_prunes_its_checkpoints_is_found(three_checkpoints, monkeypatch):
+    """Between the listing and the look at its age, the newest checkpoint may be deleted."""
+    steps = Checkpoints.steps
+    monkeypatch.setattr(Checkpoints, "steps", lambda self: [*steps(self), 99])
+    assert [run.name for run in find_runs(three_checkpoints)] == ["dense"]
+
+
+def test_what_was_never_trained_is_not_loaded(tmp_path, three_checkpoints):
+    with pytest.raises(UserError, match="no run 'nosuch' in"):
+        load(Run("nosuch", tmp_path))
+    empty = shutil.copytree(three_checkpoints, tmp_path / "empty")
+    shutil.rmtree(empty / "experiments/dense/checkpoints")
+    with pytest.raises(UserError, match="run 'dense' has no checkpoint yet"):
+        load(Run("dense", empty))
+    with pytest.raises(UserError, match="no weights of nosuch come with the project"):
+        load("nosuch", shipped=True)
+    design, steps = load("dense", shipped=True)
+    assert (design.name, steps) == ("dense", 30_000)
 
 
 def test_data_is_known_by_its_pixels_and_not_by_its_name(tmp_path, small_data, capsys):
