@@ -7,7 +7,7 @@ RUN := .venv/bin/python -m
 CODE := gan experiments tests
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps theory overview frozen digits-check bench growth parity scale two-workers test test-slow test-faults lint format clean clean-runs
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps batchnorm-2018 theory overview frozen digits-check bench growth parity scale two-workers test test-slow test-faults lint format clean clean-runs
 
 help:
 	@echo "targets (further options of a command: make train-dense ARGS=\"--seed 1 --name second\"):"
@@ -51,6 +51,9 @@ ranked: .venv/installed  ## measure what --nice costs in diversity (15 minutes)
 
 next-steps: .venv/installed  ## try other latent sizes, lengths and data on dense (50 minutes)
 	@.venv/bin/python experiments/next_steps.py $(ARGS)
+
+batchnorm-2018: .venv/installed  ## measure what the BatchNorm of 2018 changes in dense (15 minutes)
+	@.venv/bin/python experiments/batchnorm_2018.py $(ARGS)
 
 theory: .venv/installed  ## hold a trained discriminator against the best there is (1 minute)
 	@.venv/bin/python experiments/optimal_discriminator.py

@@ -17,6 +17,7 @@ from gan.d_on_g import DOnG
 from gan.dcgan import ConvolutionalGAN
 from gan.dense import DENSE_SGD, GAN
 from gan.designs import DESIGNS, build_design
+from gan.layers.replicas import Dropout
 from gan.mlp import MLPGAN
 from gan.pictures import save_grid
 from gan.runs import Run
@@ -104,6 +105,32 @@ def test_the_recipe_has_the_documents_numbers(name):
         assert getattr(recipe, setting) == value
     assert recipe.latent_dim == 100
     assert recipe.noise == ("uniform" if name == "d-on-g" else "normal")
+    assert recipe.average_decay == 0.999
+
+
+@pytest.mark.parametrize(("name", "slope"), [("dense", 0.2), ("mlp", 0.2), ("dcgan", 0.3)])
+def test_leaky_relus_have_their_documents_slope(name, slope):
+    """dcgan's is Keras' default, on which its document relies."""
+    design = build_design(name)
+    leaky = [
+        layer.negative_slope
+        for net in (design.generator, design.discriminator)
+        for layer in net.layers
+        if isinstance(layer, keras.layers.LeakyReLU)
+    ]
+    assert leaky == [slope] * {"dense": 5, "mlp": 6, "dcgan": 5}[name]
+
+
+def test_dcgans_d_drops_out_on_real_and_on_fake_images(monkeypatch):
+    modes = []
+
+    def call(self, inputs, training=False):
+        modes.append(training)
+        return inputs
+
+    monkeypatch.setattr(Dropout, "call", call)
+    one_step(build_design("dcgan", batch_size=8))
+    assert modes == [True] * 4  # two layers, once for each half
 
 
 @pytest.mark.parametrize("name", DESIGNS)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gan.data.digits import BLOCK, draw_digits
+from gan.evaluation.classifier import load_classifier, look
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,12 @@ def test_labels_name_the_digits(drawn):
     middle = means[:, 12:17, 12:17].mean(axis=(1, 2))
     assert middle[0] < 25  # only a zero is empty there
     assert middle[1:].min() > 50
+
+
+def test_a_classifier_of_mnist_reads_what_the_labels_say(drawn):
+    images, labels = drawn
+    _, probabilities = look(load_classifier(), images[:300, ..., np.newaxis])
+    assert (probabilities.argmax(axis=1) == labels[:300]).mean() > 0.97
 
 
 def test_negative_count_is_refused():

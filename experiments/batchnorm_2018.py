@@ -1,0 +1,88 @@
+"""What the BatchNorm of 2018 changes in a full run of `dense`: `make batchnorm-2018`
+
+The Keras for which the Keras GAN class was written fed its moving variance n / (n - 1 - epsilon)
+times the variance of the batch, 1.032 at a batch of 32; today's Keras feeds it the variance. The
+fakes that D learns from, and the samples, use the moving statistics. Here `dense` is trained with
+that layer, seeds 0 and 1, at its full length, and measured as `make reproduce-dense` measures the
+usual one. Writes experiments/reference/batchnorm_2018.json. A training that was stopped goes on;
+15 minutes on 2 cores.
+
+    python experiments/batchnorm_2018.py [--seeds N] [--steps N] [--root DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from results import FIGURES, REPOSITORY, commit, real_mnist, store
+
+from gan.cli import load_tensorflow, run_command
+from gan.recipe import positive_int
+
+load_tensorflow()
+
+import tensorflow as tf  # noqa: E402
+
+import gan.dense  # noqa: E402
+from gan.data import load_images  # noqa: E402
+from gan.evaluation.measure import draw, measure  # noqa: E402
+from gan.layers.replicas import BatchNormalization  # noqa: E402
+from gan.runs import Run  # noqa: E402
+
+RESULT = FIGURES / "batchnorm_2018.json"
+SEEDS = 2
+
+
+class BatchNormalization2018(BatchNormalization):
+    """The layer of Keras 2.1.4 to 2.3, on one device."""
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        before = tf.identity(self.moving_variance)
+        outputs = super().call(inputs, training=training)
+        if training:
+            # The share of this batch that Keras has just added, times n / (n - 1 - epsilon).
+            added = self.moving_variance - self.momentum * before
+            count = tf.cast(tf.shape(inputs)[0], added.dtype)
+            self.moving_variance.assign_add(
+                added * ((1 + self.epsilon) / (count - 1 - self.epsilon))
+            )
+        return outputs
+
+
+class GAN2018(gan.dense.GAN):
+    """The Keras GAN class with the layer of its time."""
+
+    def build_generator(self):
+        usual, gan.dense.BatchNormalization = gan.dense.BatchNormalization, BatchNormalization2018
+        try:
+            return super().build_generator()
+        finally:
+            gan.dense.BatchNormalization = usual
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", type=positive_int, default=SEEDS, help="how many, from 0")
+    parser.add_argument("--steps", type=positive_int, help="a shorter run, to try it")
+    parser.add_argument("--root", type=Path, default=REPOSITORY, help="where the runs lie")
+    options = parser.parse_args()
+    mnist, runs = real_mnist(), []
+    for seed in range(options.seeds):
+        design = GAN2018(name="dense-2018", seed=seed)
+        run = Run(f"dense-2018-seed-{seed}", options.root)
+        outcome = design.train(run=run, dataset=load_images(), steps=options.steps)
+        found = {}
+        for kind in ("figures", "average"):
+            images = draw(run, design, outcome.done, average=kind == "average")[1]
+            found[kind] = measure(images, mnist)["figures"]
+        runs.append({"seed": seed, "steps": outcome.done, "commit": commit(), **found})
+        if not options.steps:
+            store(RESULT, "make batchnorm-2018", {"runs": runs})
+        last, average = (found[kind]["frechet_distance"] for kind in ("figures", "average"))
+        print(f"{run.name}: Fréchet distance {last:.2f}, of the averaged generator {average:.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)
