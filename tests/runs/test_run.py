@@ -162,6 +162,17 @@ def test_a_run_that_prunes_its_checkpoints_is_found(three_checkpoints, monkeypat
     assert [run.name for run in find_runs(three_checkpoints)] == ["dense"]
 
 
+def test_variables_of_another_checkpoint_are_refused(tmp_path, three_checkpoints):
+    """They are sound by themselves, so only the digest in checkpoint.json tells."""
+    root = shutil.copytree(three_checkpoints, tmp_path / "copy")
+    run = Run("dense", root)
+    *_, older, newest = run.checkpoints.steps()
+    for path in run.checkpoints.path(older).glob("variables.*"):
+        shutil.copyfile(path, run.checkpoints.path(newest) / path.name)
+    with pytest.raises(UserError, match="its variables are damaged"):
+        run.checkpoints.restore(newest, build_design("dense", batch_size=8), run.config())
+
+
 def test_what_was_never_trained_is_not_loaded(tmp_path, three_checkpoints):
     with pytest.raises(UserError, match="no run 'nosuch' in"):
         load(Run("nosuch", tmp_path))
