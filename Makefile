@@ -7,11 +7,11 @@ RUN := .venv/bin/python -m
 CODE := gan experiments tests
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps batchnorm-2018 theory overview frozen digits-check bench growth parity scale two-workers test test-slow test-faults lint format clean clean-runs
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps batchnorm theory overview reproduce-documents frozen digits-check bench growth parity scale two-workers test test-slow test-faults lint format clean clean-runs
 
 help:
 	@echo "targets (further options of a command: make train-dense ARGS=\"--seed 1 --name second\"):"
-	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 train-dense: .venv/installed  ## train the dense GAN of the Keras GAN class
 	@$(call TRAIN,dense)
@@ -52,8 +52,8 @@ ranked: .venv/installed  ## measure what --nice costs in diversity (15 minutes)
 next-steps: .venv/installed  ## try other latent sizes, lengths and data on dense (50 minutes)
 	@.venv/bin/python experiments/next_steps.py $(ARGS)
 
-batchnorm-2018: .venv/installed  ## measure what the BatchNorm of 2018 changes in dense (15 minutes)
-	@.venv/bin/python experiments/batchnorm_2018.py $(ARGS)
+batchnorm: .venv/installed  ## measure what the BatchNorm of 2018 changes in dense (15 minutes)
+	@.venv/bin/python experiments/batchnorm.py $(ARGS)
 
 theory: .venv/installed  ## hold a trained discriminator against the best there is (1 minute)
 	@.venv/bin/python experiments/optimal_discriminator.py

@@ -1,13 +1,13 @@
-"""What the BatchNorm of 2018 changes in a full run of `dense`: `make batchnorm-2018`
+"""What the BatchNorm of 2018 changes in a full run of `dense`: `make batchnorm`
 
 The Keras for which the Keras GAN class was written fed its moving variance n / (n - 1 - epsilon)
 times the variance of the batch, 1.032 at a batch of 32; today's Keras feeds it the variance. The
 fakes that D learns from, and the samples, use the moving statistics. Here `dense` is trained with
 that layer, seeds 0 and 1, at its full length, and measured as `make reproduce-dense` measures the
-usual one. Writes experiments/reference/batchnorm_2018.json. A training that was stopped goes on;
+usual one. Writes experiments/reference/batchnorm.json. A training that was stopped goes on;
 15 minutes on 2 cores.
 
-    python experiments/batchnorm_2018.py [--seeds N] [--steps N] [--root DIR]
+    python experiments/batchnorm.py [--seeds N] [--steps N] [--root DIR]
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gan.evaluation.measure import draw, measure  # noqa: E402
 from gan.layers.replicas import BatchNormalization  # noqa: E402
 from gan.runs import Run  # noqa: E402
 
-RESULT = FIGURES / "batchnorm_2018.json"
+RESULT = FIGURES / "batchnorm.json"
 SEEDS = 2
 
 
@@ -78,7 +78,7 @@ def main() -> int:
             found[kind] = measure(images, mnist)["figures"]
         runs.append({"seed": seed, "steps": outcome.done, "commit": commit(), **found})
         if not options.steps:
-            store(RESULT, "make batchnorm-2018", {"runs": runs})
+            store(RESULT, "make batchnorm", {"runs": runs})
         last, average = (found[kind]["frechet_distance"] for kind in ("figures", "average"))
         print(f"{run.name}: Fréchet distance {last:.2f}, of the averaged generator {average:.2f}")
     return 0
