@@ -67,16 +67,18 @@ def main() -> int:
     parser.add_argument("--steps", type=positive_int, help="a shorter run, to try it")
     parser.add_argument("--root", type=Path, default=REPOSITORY, help="where the runs lie")
     options = parser.parse_args()
-    mnist, runs = real_mnist(), []
+    version, mnist, runs = commit(), real_mnist(), []
     for seed in range(options.seeds):
         design = GAN2018(name="dense-2018", seed=seed)
         run = Run(f"dense-2018-seed-{seed}", options.root)
         outcome = design.train(run=run, dataset=load_images(), steps=options.steps)
+        if outcome.stopped_by:
+            return 128 + outcome.stopped_by
         found = {}
         for kind in ("figures", "average"):
             images = draw(run, design, outcome.done, average=kind == "average")[1]
             found[kind] = measure(images, mnist)["figures"]
-        runs.append({"seed": seed, "steps": outcome.done, "commit": commit(), **found})
+        runs.append({"seed": seed, "steps": outcome.done, "commit": version, **found})
         if not options.steps:
             store(RESULT, "make batchnorm", {"runs": runs})
         last, average = (found[kind]["frechet_distance"] for kind in ("figures", "average"))

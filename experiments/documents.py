@@ -7,8 +7,8 @@ the documents have them; drawing, printing and plotting are left out.
 Each class has `set_weights(generator, discriminator)`, lists of arrays in the order of Keras'
 layers; `step(real_images, *noise) -> (d_loss, g_loss)`; `sample(noise) -> images`; and
 `batches(images)`, which yields the arguments of one step after another as the document draws them.
-`state()` and, after a first step, `set_state(state)` carry nets, optimizers and, where the library
-tells it, the random state from one process to another; between epochs, for `batches` begins one.
+`state()` and, after a first step, `set_state(state)` carry nets, optimizers and the random state
+(TensorFlow's cannot be read) from one process to another, at the end of an epoch.
 Images are [N, 28, 28, 1] in [-1, 1], of Keras' `floatx`, which they share with us.
 """
 
@@ -320,7 +320,7 @@ class TapeDCGAN:
         return self.generator(noise, training=False).numpy()
 
     def state(self) -> list[np.ndarray]:
-        """Without the random state, which TensorFlow does not tell: the next one is new."""
+        """Without the random state, which cannot be read from TensorFlow."""
         return [variable.numpy() for variable in self.variables]
 
     def set_state(self, state: list) -> None:

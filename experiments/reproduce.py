@@ -34,6 +34,7 @@ from gan.recipe import positive_int
 from gan.runs import Run
 from gan.runs.trained import load
 from gan.runs.weights import net_variables, save_weights
+from gan.support.errors import UserError
 from gan.support.files import replacing
 
 SEEDS = 3
@@ -62,6 +63,8 @@ def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist
 
     path = run.folder / "tenths.json"
     found = json.loads(path.read_text()) if path.exists() else []
+    if found and found[-1]["steps"] > max(run.checkpoints.steps(), default=0):
+        found = []  # of a run that was started over
     total = Schedule(find_recipe(name), len(mnist.train), seed).total_steps
     for tenth in range(len(found) + 1, TENTHS + 1):
         steps = total * tenth // TENTHS
@@ -71,6 +74,11 @@ def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist
         for kind in ("last", "average"):
             average = kind == "average"
             design, done = load(run, average=average)
+            if done != steps:
+                raise UserError(
+                    f"run {run.name!r} has {done:,} steps, so step {steps:,} cannot be measured; "
+                    "delete it, or choose another --root"
+                )
             _, images = draw(run, design, done, average=average)
             distances[kind] = distance(images, mnist)
         found.append({"steps": steps, **distances})
@@ -101,7 +109,7 @@ def main() -> int:
     options = parser.parse_args()
     name, precision = options.design, options.precision
     default = SEEDS if precision == "float32" else 1
-    mnist = real_mnist()
+    version, mnist = commit(), real_mnist()
     folder = FIGURES / name
     path = folder / "result.json"
     result = json.loads(path.read_text()) if path.exists() else {}
@@ -123,7 +131,7 @@ def main() -> int:
         if seed == 0 and not label:
             keep(run, name, design, steps)
         runs = {each["seed"]: each for each in result.get(precision, [])}
-        runs[seed] = {"seed": seed, "steps": steps, "commit": commit(), "tenths": tenths}
+        runs[seed] = {"seed": seed, "steps": steps, "commit": version, "tenths": tenths}
         runs[seed] |= {"figures": found["figures"], "average": averaged["figures"]}
         result |= {precision: [runs[seed] for seed in sorted(runs)], "floor": found["floor"]}
         kept = {key: result[key] for key in ("float32", "bfloat16", "floor") if key in result}

@@ -27,6 +27,7 @@ from results import FIGURES, REPOSITORY, commit, real_mnist, store
 from gan.cli import load_tensorflow, run_command
 from gan.designs import find_recipe
 from gan.recipe import positive_int
+from gan.support.errors import UserError
 from gan.support.files import replacing
 
 SEEDS = {"dense-sgd": 3, "mlp": 3, "dense": 3, "dcgan": 1}
@@ -94,17 +95,21 @@ def draw(document, count: int) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("designs", nargs="*", choices=[*SEEDS, []], default=[*SEEDS])
+    parser.add_argument("designs", nargs="*", metavar="DESIGN", help=f"of {', '.join(SEEDS)}")
     parser.add_argument("--seeds", type=positive_int, help="how many, from 0")
     parser.add_argument("--states", type=Path, default=STATES, help="where trainings are saved")
     options = parser.parse_args()
+    for name in options.designs:
+        if name not in SEEDS:
+            raise UserError(f"no document of {name!r} here; there are {', '.join(SEEDS)}")
+    version = commit()
     mnist = real_mnist()
     images = mnist.train.astype(np.float32) / 127.5 - 1
     load_tensorflow()
     from gan.evaluation.measure import measure
     from gan.evaluation.metrics import COUNT
 
-    for name in options.designs:
+    for name in options.designs or SEEDS:
         path = FIGURES / name / "document.json"
         for seed in range(options.seeds or SEEDS[name]):
             known = json.loads(path.read_text())["runs"] if path.exists() else []
@@ -112,7 +117,7 @@ def main() -> int:
                 continue
             document, steps = train(name, seed, images, options.states)
             found = measure(draw(document, COUNT), mnist)
-            run = {"seed": seed, "steps": steps, "commit": commit(), "figures": found["figures"]}
+            run = {"seed": seed, "steps": steps, "commit": version, "figures": found["figures"]}
             runs = sorted([*known, run], key=lambda each: each["seed"])
             store(path, "make reproduce-documents", {"runs": runs, "floor": found["floor"]})
             distance = found["figures"]["frechet_distance"]

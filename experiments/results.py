@@ -34,12 +34,18 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {model}, {gpus} GPU{'s' if gpus not in ('no', 1) else ''}"
 
 
-def commit() -> str:
-    """The commit whose code is running, with a `+` where it was changed since."""
+def commit() -> str | None:
+    """The commit that is checked out, followed by `+` if code was changed; None without git.
+
+    To be called when an experiment starts, as what runs then was loaded then.
+    """
     git = ["git", "-C", str(REPOSITORY)]
-    name = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    try:
+        name = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+    except OSError:
+        return None
     changes = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "gan", "experiments/*.py"])
-    return name.stdout.strip()[:12] + ("+" if changes.returncode else "")
+    return name.stdout.strip()[:12] + ("+" if changes.returncode else "") or None
 
 
 def check_machine(result: dict) -> None:

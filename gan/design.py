@@ -85,10 +85,11 @@ class Design(keras.Model):
     def sample(self, noise: tf.Tensor, average: bool = False) -> tf.Tensor:
         """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the document samples.
 
-        `average`: by the averages of G's variables instead. No variable changes.
+        `average`: with the averages of G's variables, which `train` keeps; until then they are the
+        first weights, or those that were loaded. No variable changes.
         """
         if average and not self.averages:
-            raise UserError("there is no averaged generator: average_decay is 0")
+            raise UserError("this design has no averaged generator: average_decay is 0")
         state = zip(self.generator.variables, self.averages, strict=True) if average else ()
         with keras.StatelessScope(list(state)):
             return self.generator(noise, training=self.samples_in_training_mode)
@@ -107,7 +108,7 @@ class Design(keras.Model):
         return str(step) if step % self.recipe.sample_interval == 0 else None
 
     def grid_noise(self) -> tf.Tensor:
-        """The noise, of which every grid of a run shows the first `grid_count` images."""
+        """Noise for every grid of a run; a grid shows the first `grid_count` images of it."""
         count = self.recipe.batch_size if self.samples_in_training_mode else self.grid_count
         return draw_noise(self.recipe, self.seed, 0, GRID_NOISE, count)
 

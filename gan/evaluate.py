@@ -51,7 +51,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--json",
         metavar="FILE.json",
         type=a_path,
-        help="where the figures go (of a run: experiments/RUN/evaluation.json)",
+        help="where the figures go (of a run: experiments/RUN/evaluation.json, with --average "
+        "evaluation-average.json)",
     )
     parser.add_argument(
         "--data",
@@ -65,8 +66,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Print the figures and write them as JSON; 0, or UserError."""
     options = parse(arguments)
-    if options.npz and (options.name or options.design or options.shipped or options.average):
+    if options.npz and (options.name or options.design or options.shipped):
         raise UserError("give a run or --npz, not both")
+    if options.npz and options.average:
+        raise UserError("--average is for a run; it does not go with --npz")
     if not LEAST <= options.count <= COUNT:
         raise UserError(f"--count must be from {LEAST} to {COUNT:,}")
     if options.json and (options.json.is_dir() or not options.json.name):
@@ -144,8 +147,12 @@ def publish_again(run: Run, design: Design) -> None:
     from gan.data.batches import Schedule
     from gan.pictures.gallery import Gallery
 
+    if not run.folder.exists():
+        return  # `locked` would make it again
     with suppress(UserError), run.locked():
-        config, steps = run.config(), run.checkpoints.steps()[-1]
+        config = run.config()
+        if not config or not (steps := run.resume(design, config, say=lambda line: None)):
+            return  # it was deleted, or started over
         length = {name: config["recipe"][name] for name in LENGTH}
         recipe = override(design.recipe, **length)
         schedule = Schedule(recipe, config["data"]["images"][0], config["seed"])

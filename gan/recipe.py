@@ -145,7 +145,9 @@ class Recipe:
     )
 
     average_decay: float = setting(
-        fraction, "decay, in a step, of the average of G's weights (0: no average)", default=0.999
+        fraction,
+        "decay per step of the average of G's weights (0: no average)",
+        default=0.999,
     )
 
     sync_batchnorm: bool = setting(

@@ -186,8 +186,8 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
                     "if it has moved, give its path with --data or GAN_DATA"
                 ) from None
             return dataset
-        named = os.environ.get("GAN_DATA")
-        if named and not holds(named, dataset):
+        named = os.environ.get("GAN_DATA") or "auto"
+        if named != "auto" and not holds(named, dataset):
             say(f"the run keeps {dataset.name}, not GAN_DATA's images; --fresh starts over")
         return dataset
     return load_images(source, image_size, say)

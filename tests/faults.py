@@ -291,7 +291,7 @@ def weights_not_finite(place: Place) -> None:
     """Losses are from before an update: after this one step they are numbers, and G is not."""
     root = place.fresh("not-finite")
     process = place.train(root, "--learning-rate", "1e4", "--steps", 1)
-    place.refuses(process, 1, "after step 1 a weight is NaN or infinite; it had no checkpoint")
+    place.refuses(process, 1, "after step 1 a variable is NaN or infinite; it had no checkpoint")
     expect(not list(root.glob("experiments/run/checkpoints/*")), "a checkpoint was saved")
     expect(not list(root.glob("images/run/final*")), "final.png was drawn")
 

@@ -101,8 +101,20 @@ def test_the_page_is_of_the_newest_checkpoint(tmp_path, small_data):
     design, _ = load(run)
     assert run_here(train.main, *options, "--steps", 9) == 0
     shutil.rmtree(run.checkpoints.path(5))
+    page = run.images / "index.html"
+    page.unlink()
     evaluate.publish_again(run, design)
-    assert "9 of 9 steps" in (run.images / "index.html").read_text()
+    assert "9 of 9 steps" in page.read_text()
+
+    # A newest checkpoint that is damaged, and a run that is gone.
+    assert run_here(train.main, *options, "--steps", 12) == 0
+    (run.checkpoints.path(12) / "metrics.csv").unlink()
+    evaluate.publish_again(run, design)
+    assert "9 of 12 steps" in page.read_text()
+    page.unlink()
+    shutil.rmtree(run.folder)
+    evaluate.publish_again(run, design)
+    assert not run.folder.exists()
 
 
 def test_without_mnist_it_says_what_to_do(tmp_path):

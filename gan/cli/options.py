@@ -54,7 +54,7 @@ def a_path(text: str) -> Path:
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say whose images are drawn: those `choose_trained` reads, and one."""
+    """Add --design and --shipped, which `choose_trained` reads, and --average."""
     parser.add_argument("--design", choices=DESIGNS, help="the newest run of this design")
     parser.add_argument(
         "--shipped",
@@ -64,5 +64,5 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--average",
         action="store_true",
-        help="use the averaged generator: the average of its weights over the training",
+        help="use the averaged generator: a moving average of the weights, kept by every training",
     )

@@ -150,10 +150,10 @@ def _exchange(connection: socket.socket, hello: dict) -> dict:
     """Say `hello`, and return what the other end says. Raises OSError or ValueError."""
     connection.settimeout(TRY_SECONDS)
     connection.sendall(json.dumps(hello).encode() + b"\n")
-    other = json.loads(connection.makefile("rb").readline(2**20))
-    match other:
-        case {"index": int(), "addresses": list(), "shared": dict()}:
-            return other
+    with suppress(RecursionError):  # of lists in lists
+        match other := json.loads(connection.makefile("rb").readline(2**20)):
+            case {"index": int(), "addresses": list(), "shared": dict()}:
+                return other
     raise ValueError("this is no worker")
 
 

@@ -30,7 +30,7 @@ class Board:
         self.written = None  # names and steps
 
     def write(self, columns: Columns, grids: dict[int, Path], done: int, total: int) -> None:
-        """Write what the board lacks of `done` of `total` steps, whatever run wrote it. OSError.
+        """Write the points that are missing of `done` of `total` steps. Raises OSError.
 
         It is called after each checkpoint, so what is there is not ahead of what a run goes on
         from. `columns` are the run's log, `grids` the pictures by their steps.
@@ -47,7 +47,8 @@ class Board:
         end = done if done == total else done - done % EVERY
         for row in range(0, end, EVERY):
             for name in columns.keys() - {"step"}:
-                if (name, row) not in self.written:
+                stretch = {(name, step) for step in range(row, row + EVERY)}
+                if not stretch & self.written:  # an older version began at other steps
                     tf.summary.scalar(name, columns[name][row : row + EVERY].mean(), row)
                     self.written.add((name, row))
         for step, grid in grids.items():

@@ -41,7 +41,8 @@ class Gallery:
         if self.design.averages:
             save_sample_grid(self.design, average, average=True)
         else:
-            remove(average)  # of a training that kept one
+            for old in (average, self.run.results(average=True)):  # of a training that kept one
+                remove(old)
         grids = self.grids(0, self.schedule.total_steps)
         save_gif(self.run.images / "training.gif", list(grids.values()))
 

@@ -126,10 +126,11 @@ def load(
     design = build_design(config["design"], shape, config["seed"], **recipe)
     if isinstance(trained, Shipped):
         load_weights(trained.folder, net_variables(design))
+        design.start_average()
         steps, has_average = config["steps"], False
     else:
         if not (steps := trained.resume(design, config)):
-            raise UserError(f"{trained.title} has no checkpoint yet; its first comes in a minute")
+            raise UserError(f"{trained.title} has no checkpoint; a training saves one each minute")
         has_average = trained.checkpoints.has_average(steps)
     if average and not has_average:
         raise UserError(f"{trained.title}: no averaged generator was kept; leave out --average")

@@ -123,6 +123,12 @@ class Training:
         if workers.is_chief:
             if not self.fresh:
                 run.check(self.config)
+            begins = self.fresh or not run.checkpoints.steps()
+            if begins and int(self.design.g_optimizer.iterations):
+                raise UserError(
+                    "this design was trained before; build a new one for a new run, "
+                    "which starts from the weights of its seed"
+                )
             held.enter_context(run.locked())
             first = 0 if self.fresh else run.resume(self.design, self.config, say)
             if first:  # a kill may have come between this checkpoint and its board
@@ -143,11 +149,20 @@ class Training:
             )
         if first:
             say(f"going on after step {first:,}")
-            if workers.is_chief and (old := run.config()["versions"]) != self.config["versions"]:
-                say(f"begun with {old}: from here on the bytes may differ")
-            if workers.is_chief and self.design.averages and not run.checkpoints.has_average(first):
-                say("the average of G's weights begins here")
+            if workers.is_chief:
+                self.say_changes(first)
         return first
+
+    def say_changes(self, first: int) -> None:
+        """Say in what a run that goes on after `first` steps differs from what it was."""
+        old = self.run.config()
+        if (versions := old["versions"]) != self.config["versions"]:
+            say(f"begun with {versions}: from here on the bytes may differ")
+        had, decay = self.run.checkpoints.has_average(first), self.design.recipe.average_decay
+        if decay and not had:
+            say("the average of G's weights begins here")
+        elif had and (before := old["recipe"].get("average_decay")) != decay:
+            say(f"average_decay was {before:g}, and is {decay:g} from here on")
 
     def train_from(self, first: int, checkpoint_seconds: float) -> Outcome:
         """The loop: run some steps, record them, save if it is time; until the end or a signal."""
@@ -163,7 +178,8 @@ class Training:
                     steps_per_call,
                 )
                 at_end = stop or done == self.total
-                if done > saved and (at_end or overdue or self.is_kept(done)):
+                is_kept = self.kept_every and done % self.kept_every == 0  # by the document
+                if done > saved and (at_end or overdue or is_kept):
                     if stop:
                         say(f"stopping: saving step {done:,} (again: stop without saving)")
                     self.save(done, saved)
@@ -206,18 +222,13 @@ class Training:
             if not done:  # a new run has its page at once
                 self.publish(end)
 
-    def is_kept(self, done: int) -> bool:
-        """Whether the document keeps a checkpoint of `done` steps."""
-        return bool(self.kept_every) and done % self.kept_every == 0
-
     def save(self, done: int, saved: int) -> None:
         """Save all that `done` steps led to; the last checkpoint is of `saved` steps."""
         design, run = self.design, self.run
         with what_is_left(done, saved):
-            if not are_finite(
-                design.all_variables
-            ):  # a loss is from before its update, so it may not show
-                raise FloatingPointError(f"after step {done:,} a weight is NaN or infinite")
+            # A loss is from before its update, so it may not show what that did.
+            if not are_finite(design.all_variables):
+                raise FloatingPointError(f"after step {done:,} a variable is NaN or infinite")
             if not self.workers.is_chief:
                 return
             # Pictures first, so that a run with its last checkpoint has them all.

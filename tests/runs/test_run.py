@@ -125,7 +125,11 @@ def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch
     assert "was started with the data the built-in digits" in capsys.readouterr().err
     np.savez(other, x_train=data.load_images("synthetic").images[..., 0])
     assert run_here(train.main, *command, "--steps", 6) == 0
-    assert "not GAN_DATA's images" not in capsys.readouterr().out
+    monkeypatch.setenv("GAN_DATA", "auto")
+    assert run_here(train.main, *command, "--steps", 8) == 0
+    out = capsys.readouterr().out
+    assert "not GAN_DATA's images" not in out
+    assert "downloading" not in out
 
 
 def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, monkeypatch, capsys):
@@ -178,12 +182,14 @@ def test_what_was_never_trained_is_not_loaded(tmp_path, three_checkpoints):
         load(Run("nosuch", tmp_path))
     empty = shutil.copytree(three_checkpoints, tmp_path / "empty")
     shutil.rmtree(empty / "experiments/dense/checkpoints")
-    with pytest.raises(UserError, match="run 'dense' has no checkpoint yet"):
+    with pytest.raises(UserError, match="run 'dense' has no checkpoint"):
         load(Run("dense", empty))
     with pytest.raises(UserError, match="no weights of nosuch come with the project"):
         load("nosuch", shipped=True)
     design, steps = load("dense", shipped=True)
     assert (design.name, steps) == ("dense", 30_000)
+    # Without an average of its own, its average is what was loaded, not the first weights.
+    np.testing.assert_array_equal(design.averages[0], design.generator.variables[0])
 
 
 def test_data_is_known_by_its_pixels_and_not_by_its_name(tmp_path, small_data, capsys):

@@ -117,17 +117,26 @@ def test_a_run_keeps_it_resumes_it_and_draws_with_it(tmp_path, small_data, capsy
         assert parts.grid(name).read_bytes() == whole.grid(name).read_bytes()
     assert "final-average.png" in (parts.images / "index.html").read_text()
 
+    capsys.readouterr()
+    command("parts", 55, "--average-decay", 0.5)
+    assert "average_decay was 0.999, and is 0.5 from here on" in capsys.readouterr().out
+    parts.results(average=True).write_text("{}")
     place = ("--name", "parts", "--root", tmp_path)
     assert run_here(generate.main, *place, "--count", 4) == 0
     assert run_here(generate.main, *place, "--count", 4, "--average") == 0
-    assert "averaged generator, 50 steps" in capsys.readouterr().out
+    assert "averaged generator, 55 steps" in capsys.readouterr().out
     assert parts.grid("generated").read_bytes() != parts.grid("generated-average").read_bytes()
+
+    with pytest.raises(UserError, match="trained before; build a new one"):
+        load(parts)[0].train(run=Run("new", tmp_path), steps=3)
+    assert not (tmp_path / "experiments" / "new").exists()
 
     # Without it all else is the same; what a training kept before goes with --fresh.
     without = command("parts", 50, "--average-decay", 0, "--fresh")
     expected = {k: v for k, v in variables(whole).items() if not k.startswith("averages/")}
     assert variables(without) == expected
     assert not average.exists()
+    assert not parts.results(average=True).exists()
     capsys.readouterr()
     for main in (generate.main, evaluate.main):
         assert run_here(main, *place, "--average") == 2

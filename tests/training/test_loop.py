@@ -143,7 +143,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path, small_data, capsy
     Poisoned(override(DENSE, batch_size=8)).train(steps=5, **options)
     before = {path: path.read_bytes() for path in run.checkpoints.path(5).iterdir()}
     final = run.grid("final").read_bytes()
-    with pytest.raises(RunError, match=r"after step 6 a weight is NaN .* of step 5 is whole"):
+    with pytest.raises(RunError, match=r"after step 6 a variable is NaN .* of step 5 is whole"):
         Poisoned(override(DENSE, batch_size=8)).train(steps=6, **options)
     assert run.checkpoints.steps() == [5]
     assert {path: path.read_bytes() for path in run.checkpoints.path(5).iterdir()} == before
