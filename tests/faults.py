@@ -86,8 +86,10 @@ class Place:
         self.data = folder / "small.npz"
         np.savez(self.data, x_train=draw_digits(200, seed=1)[0])
         np.savez(folder / "other.npz", x_train=np.zeros((50, 28, 28), np.uint8))
+        started = time.monotonic()
         whole = self.train(self.fresh("whole"))
         expect(finish(whole)[0] == 0, "the undisturbed run failed")
+        self.seconds = time.monotonic() - started  # of a whole run, start-up and all
         self.expected = written(folder / "whole")
 
     def fresh(self, name: str) -> Path:
@@ -125,7 +127,10 @@ class Place:
 
 
 def kill_often(place: Place, kills: int, seed: int) -> tuple[int, int, int]:
-    """SIGKILL the training `kills` times; count kills, finished runs, and those identical."""
+    """SIGKILL the training `kills` times; count kills, finished runs, and those identical.
+
+    The moments are spread over the time that a whole run takes on this machine.
+    """
     moments = random.Random(seed)
     done = finished = identical = trained = 0
     while done < kills or finished == 0:
@@ -134,7 +139,7 @@ def kill_often(place: Place, kills: int, seed: int) -> tuple[int, int, int]:
             process = place.train(root)
             if done < kills:
                 try:
-                    process.wait(moments.uniform(1.0, 11.0))
+                    process.wait(moments.uniform(1.0, place.seconds))
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
@@ -559,10 +564,11 @@ def main() -> int:
             for name, fault in CONVOLUTIONAL_FAULTS.items():
                 fault(where)
                 print(name, flush=True)
-            print(kill_often(where, max(3, options.kills // 10), options.seed))
             return 0
         if options.only == "kills":
-            print(kill_often(place, options.kills, options.seed))
+            for where in (place, *(place_of(design, Path(folder)) for design in CONVOLUTIONAL)):
+                found = kill_often(where, kills_of(where, options.kills), options.seed)
+                print(where.design, "kills, runs, identical:", *found, flush=True)
             return 0
         if options.only:
             FAULTS[options.only](place)
@@ -595,9 +601,8 @@ def main() -> int:
 
         kills = runs = identical = 0
         for where in places:
-            wanted = options.kills if where is place else max(3, options.kills // 10)
             try:
-                these = kill_often(where, wanted, options.seed)
+                these = kill_often(where, kills_of(where, options.kills), options.seed)
                 kills, runs, identical = np.add((kills, runs, identical), these).tolist()
                 if these[2] < these[1]:
                     lost[f"{where.design}: kills"] = f"{these[1] - these[2]} runs: other bytes"
@@ -617,6 +622,11 @@ def main() -> int:
             FIGURES / "faults.json", command, {"counts": counts, "lost": lost, "seconds": seconds}
         )
     return bool(lost)
+
+
+def kills_of(place: Place, kills: int) -> int:
+    """How many of `kills` a place gets: the convolutional designs a tenth, but three or more."""
+    return max(3, kills // 10) if place.design in CONVOLUTIONAL else kills
 
 
 def place_of(design: str, folder: Path) -> Place:
