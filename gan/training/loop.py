@@ -124,7 +124,7 @@ class Training:
             if not self.fresh:
                 run.check(self.config)
             begins = self.fresh or not run.checkpoints.steps()
-            if begins and int(self.design.g_optimizer.iterations):
+            if begins and self.design.g_optimizer.iterations.numpy() > 0:
                 raise UserError(
                     "this design was trained before; build a new one for a new run, "
                     "which starts from the weights of its seed"
