@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ class Checkpoints:
         """
         import tensorflow as tf
 
-        remove(self.path(step))  # one that could not be read
+        self._delete(step)  # one that could not be read
         with replacing(self.path(step)) as temporary:
             temporary.mkdir()  # TensorFlow would make the folders above it, too, if they are gone
             record = {"step": step}
@@ -75,7 +76,12 @@ class Checkpoints:
         # Later ones were skipped as unsound; they must not push out those that are sound.
         for old in [other for other in self.steps() if other <= step][:-KEEP]:
             if not kept_every or old % kept_every:
-                remove(self.path(old))
+                self._delete(old)
+
+    def _delete(self, step: int) -> None:
+        """Delete the checkpoint of `step` steps, if there is one: a kill leaves no part of it."""
+        if (path := self.path(step)).exists():
+            remove(path.rename(path.with_name(f".{path.name}.{os.getpid()}.tmp")))
 
     def restore(self, step: int, design: Design, config: dict) -> None:
         """Set the variables of `design` to the checkpoint of `step` steps.

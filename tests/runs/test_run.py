@@ -166,6 +166,23 @@ def test_a_run_that_prunes_its_checkpoints_is_found(three_checkpoints, monkeypat
     assert [run.name for run in find_runs(three_checkpoints)] == ["dense"]
 
 
+def test_a_kill_while_a_checkpoint_is_deleted_leaves_no_part_of_it(
+    tmp_path, small_data, monkeypatch
+):
+    def killed(path):
+        raise KeyboardInterrupt
+
+    command = small_run(tmp_path, small_data, "--checkpoint-seconds", 1e-9, "--steps")
+    assert run_here(train.main, *command, 3) == 0
+    run = Run("dense", tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("gan.runs.checkpoints.remove", killed)
+        assert run_here(train.main, *command, 9) == 130
+    for step in run.checkpoints.steps():
+        assert run.checkpoints.record(step)
+    assert len(list(run.checkpoints.folder.glob(".step-*"))) == 1
+
+
 def test_variables_of_another_checkpoint_are_refused(tmp_path, three_checkpoints):
     """They are sound by themselves, so only the digest in checkpoint.json tells."""
     root = shutil.copytree(three_checkpoints, tmp_path / "copy")
