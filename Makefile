@@ -85,10 +85,10 @@ two-workers: .venv/installed  ## train dcgan on two processes of this machine
 test: .venv/installed  ## run the tests
 	@$(RUN) pytest -q -n 2 --dist loadscope -m "not slow" tests
 
-test-slow: .venv/installed  ## run the slow tests: many devices, killed workers, shipped weights (5 minutes)
+test-slow: .venv/installed  ## run the slow tests: many devices, killed workers, shipped weights (25 minutes)
 	@$(RUN) pytest -q -m slow tests
 
-test-faults: .venv/installed  ## kill, damage and misuse the commands (20 minutes)
+test-faults: .venv/installed  ## kill, damage and misuse the commands (an hour)
 	@.venv/bin/python tests/faults.py $(ARGS)
 
 lint: .venv/installed  ## check style, format and the direction of imports
