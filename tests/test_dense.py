@@ -121,6 +121,7 @@ def test_train_called_again_continues_and_takes_steps_too(tmp_path, small_data):
         gan.train(epochs=1, steps=1)
     with pytest.raises(ValueError, match="batch_size must be a whole number"):
         gan.train(epochs=1, batch_size=0)
+    gan = GAN()
     gan.train(epochs=1, run=Run("third", tmp_path), dataset=load_images(small_data))
     assert (gan.recipe.batch_size, gan.recipe.sample_interval) == (128, 50)
 
