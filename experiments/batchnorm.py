@@ -27,27 +27,18 @@ import tensorflow as tf  # noqa: E402
 import gan.dense  # noqa: E402
 from gan.data import load_images  # noqa: E402
 from gan.evaluation.measure import draw, measure  # noqa: E402
-from gan.layers.replicas import BatchNormalization  # noqa: E402
+from gan.layers.pytorch import BatchNorm1d  # noqa: E402
 from gan.runs import Run  # noqa: E402
 
 RESULT = FIGURES / "batchnorm.json"
 SEEDS = 2
 
 
-class BatchNormalization2018(BatchNormalization):
-    """The layer of Keras 2.1.4 to 2.3, on one device."""
+class BatchNormalization2018(BatchNorm1d):
+    """The layer of Keras 2.1.4 to 2.3: n / (n - 1 - epsilon) where PyTorch has n / (n - 1)."""
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        before = tf.identity(self.moving_variance)
-        outputs = super().call(inputs, training=training)
-        if training:
-            # The share of this batch that Keras has just added, times n / (n - 1 - epsilon).
-            added = self.moving_variance - self.momentum * before
-            count = tf.cast(tf.shape(inputs)[0], added.dtype)
-            self.moving_variance.assign_add(
-                added * ((1 + self.epsilon) / (count - 1 - self.epsilon))
-            )
-        return outputs
+    def divisor(self, count: tf.Tensor) -> tf.Tensor:
+        return (count - 1 - self.epsilon) / (1 + self.epsilon)
 
 
 class GAN2018(gan.dense.GAN):

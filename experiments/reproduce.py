@@ -70,18 +70,17 @@ def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist
         steps = total * tenth // TENTHS
         length = ("--steps", str(steps)) if tenth < TENTHS else ()
         train(run, name, seed, precision, *length)
-        distances = {}
-        for kind in ("last", "average"):
-            average = kind == "average"
-            design, done = load(run, average=average)
-            if done != steps:
-                raise UserError(
-                    f"run {run.name!r} has {done:,} steps, so step {steps:,} cannot be measured; "
-                    "delete it, or choose another --root"
-                )
-            _, images = draw(run, design, done, average=average)
-            distances[kind] = distance(images, mnist)
-        found.append({"steps": steps, **distances})
+        design, done = load(run, average=True)
+        if done != steps:
+            raise UserError(
+                f"run {run.name!r} has {done:,} steps, so step {steps:,} cannot be measured; "
+                "delete it, or choose another --root"
+            )
+        last, average = (
+            distance(draw(run, design, done, average=average)[1], mnist)
+            for average in (False, True)
+        )
+        found.append({"steps": steps, "last": last, "average": average})
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(found, indent=2) + "\n")
     return found

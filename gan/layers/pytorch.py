@@ -46,10 +46,14 @@ class BatchNorm1d(BatchNormalization):
         before = tf.identity(self.moving_variance)
         outputs = super().call(inputs, training=training)
         if training:
-            # The biased share that Keras has just added, times n / (n - 1).
+            # The biased share that Keras has just added, times n / (n - 1): 1 / (n - 1) of it more.
             added = self.moving_variance - self.momentum * before
             count = tf.cast(tf.shape(inputs)[0], added.dtype)
             if self.synchronized:
                 count = sum_over_replicas(count)
-            self.moving_variance.assign_add(added / tf.maximum(count - 1, 1))
+            self.moving_variance.assign_add(added / self.divisor(count))
         return outputs
+
+    def divisor(self, count: tf.Tensor) -> tf.Tensor:
+        """What the batch's share of `count` rows is divided by, to be added to itself."""
+        return tf.maximum(count - 1, 1)
