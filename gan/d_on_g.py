@@ -81,6 +81,7 @@ def generator_containing_discriminator(g: keras.Model, d: keras.Model) -> keras.
     return keras.Sequential([g, d], name="d_on_g")
 
 
+@keras.saving.register_keras_serializable("gan")
 class DOnG(Design):
     """Generator, discriminator, the two stacked, and their step: the d_on_g notebook."""
 
@@ -113,7 +114,7 @@ class DOnG(Design):
         # `predict` in the document: BatchNorm uses its moving statistics and leaves them.
         fake_images = self.generator(d_noise, training=False)
         images = tf.concat([tf.cast(real_images, fake_images.dtype), fake_images], axis=0)
-        real_targets = tf.ones((real_images.shape[0], 1))
+        real_targets = tf.ones((tf.shape(real_images)[0], 1))
         targets = tf.concat([real_targets, tf.zeros_like(real_targets)], axis=0)
         with tf.GradientTape() as tape:
             d_loss = binary_crossentropy(targets, self.discriminator(images))

@@ -86,6 +86,7 @@ def generator_loss(fake_output: tf.Tensor) -> tf.Tensor:
     return binary_crossentropy(1.0, fake_output, from_logits=True)
 
 
+@keras.saving.register_keras_serializable("gan")
 class ConvolutionalGAN(Design):
     """Generator, discriminator and their step: the DCGAN article."""
 

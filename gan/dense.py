@@ -50,6 +50,7 @@ DENSE_SGD = Recipe(
 )
 
 
+@keras.saving.register_keras_serializable("gan")
 class GAN(Design):
     """Generator, discriminator and their step: the Keras GAN class.
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import gan.support.quiet  # noqa: F401  # isort: skip
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan.data.batches import GRID_NOISE, draw_noise
+from gan.data import of_array
+from gan.data.batches import GRID_NOISE, draw_noise, draw_step_noise
+from gan.data.pixels import as_real_images, check_images
+from gan.layers.plain import save_plain
 from gan.layers.precision import precision
 from gan.layers.seeding import first_weights
 from gan.recipe import Recipe, checked, override, seed_number
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 class Design(keras.Model):
     """A GAN with the settings `recipe`, for images of `image_shape` = (height, width, channels).
 
-    `seed` fixes the first weights, and the images and noise of each step that `train` makes.
+    `seed` fixes the first weights, and the images and noise of each step.
 
     As a Keras model it maps noise [B, latent_dim] to images [B, height, width, channels] in
     [-1, 1]. A subclass sets `usual_name` and `recipe`, its document's numbers, and writes:
@@ -77,27 +82,23 @@ class Design(keras.Model):
                 keras.Variable(variable, dtype=variable.dtype, trainable=False, name=variable.name)
                 for variable in self.generator.variables
             ]
+        self.loss_means = [keras.metrics.Mean(name) for name in self.loss_names]
+        self.built = True
+        self.compile()
 
-    def noise_counts(self, real_count: int) -> tuple[int, ...]:
+    def noise_counts(self, real_count: int | tf.Tensor) -> tuple[int | tf.Tensor, ...]:
         """How many noise vectors a step on `real_count` images takes: D's and G's."""
         return real_count, real_count
 
     def sample(self, noise: tf.Tensor, average: bool = False) -> tf.Tensor:
         """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the document samples.
 
-        `average`: with the averages of G's variables, which `train` keeps; until then they are the
+        `average`: with the averages of G's variables, which training keeps; until then they are the
         first weights, or those that were loaded. No variable changes.
         """
-        if average and not self.averages:
-            raise UserError("this design has no averaged generator: average_decay is 0")
-        state = zip(self.generator.variables, self.averages, strict=True) if average else ()
-        with keras.StatelessScope(list(state)):
+        averages = self.kept_averages() if average else ()
+        with keras.StatelessScope(list(zip(self.generator.variables, averages, strict=False))):
             return self.generator(noise, training=self.samples_in_training_mode)
-
-    def start_average(self) -> None:
-        """Set the averages to G's present variables."""
-        for average, variable in zip(self.averages, self.generator.variables, strict=False):
-            average.assign(variable)
 
     def call(self, noise: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The same as `sample`, whatever `training` is."""
@@ -112,12 +113,29 @@ class Design(keras.Model):
         count = self.recipe.batch_size if self.samples_in_training_mode else self.grid_count
         return draw_noise(self.recipe, self.seed, 0, GRID_NOISE, count)
 
+    def sample_images(self, epoch: int | str, **options: object) -> None:
+        """Draw the grid `<epoch>.png` of a run; `options`: `run`, as for `train`."""
+        from gan.pictures.gallery import save_samples
+
+        save_samples(self, str(epoch), **options)
+
     @property
     def all_variables(self) -> list[keras.Variable]:
         """All that a step changes: both nets and both optimizers, each variable once, in order."""
         owners = (self.generator, self.discriminator, self.d_optimizer, self.g_optimizer)
         variables = [variable for owner in owners for variable in owner.variables]
         return list({id(variable): variable for variable in variables}.values())
+
+    def kept_averages(self) -> list[keras.Variable]:
+        """The averages of `generator.variables`, in order. Raises UserError if none are kept."""
+        if not self.averages:
+            raise UserError("this design has no averaged generator: average_decay is 0")
+        return self.averages
+
+    def start_average(self) -> None:
+        """Set the averages to G's present variables."""
+        for average, variable in zip(self.averages, self.generator.variables, strict=False):
+            average.assign(variable)
 
     def train(
         self,
@@ -133,7 +151,6 @@ class Design(keras.Model):
         `images`: your own, uint8 [N, H, W] or [N, H, W, 1 or 3], in the place of `dataset`.
         `options`: what else `gan.training.loop.train` takes. Raises UserError, RunError.
         """
-        from gan.data.images import of_array
         from gan.training import train
 
         self.recipe = override(self.recipe, steps=steps, epochs=epochs)
@@ -141,8 +158,93 @@ class Design(keras.Model):
             options["dataset"] = of_array(images)
         return train(self, **options)
 
-    def sample_images(self, epoch: int | str, **options: object) -> None:
-        """Draw the grid `<epoch>.png` of a run; `options`: `run`, as for `train`."""
-        from gan.pictures.gallery import save_samples
+    def compile(
+        self,
+        run_eagerly: bool = False,
+        jit_compile: bool | None = None,
+        steps_per_execution: int = 1,
+    ) -> None:
+        """Set how `fit` runs its steps. A new design is compiled already.
 
-        save_samples(self, str(epoch), **options)
+        `run_eagerly`: run the step without compiling it, to debug it. `jit_compile`: compile it
+        with XLA (default: `compile_with_xla`). `steps_per_execution`: steps in a compiled call.
+        """
+        if jit_compile is None:
+            jit_compile = self.compile_with_xla and not run_eagerly
+        super().compile(None, None, None, None, None, run_eagerly, steps_per_execution, jit_compile)
+
+    def fit(
+        self,
+        x: object,
+        y: object = None,
+        batch_size: int | None = None,
+        callbacks: list | None = None,
+        **options: object,
+    ) -> keras.callbacks.History:
+        """Train as any Keras model does, with Keras' callbacks. Use `train` for exact resuming.
+
+        `x`: images, uint8 or float in [-1, 1], [N, H, W] or [N, H, W, C]; or (images, labels); or a
+        `tf.data.Dataset` of batches of either. Labels and `y` are ignored. `batch_size` replaces
+        the recipe's; the batches of a Dataset should have that size. `options`: the other arguments
+        of Keras' `fit`. `history` has the mean of each of `loss_names` over an epoch.
+        Raises UserError for images of another shape or range, and on several devices.
+        """
+        from gan.training import KeepAverage
+
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            raise UserError("fit uses one device; use design.train for several")
+        if isinstance(x, tuple):
+            x = x[0]
+        if hasattr(x, "__array__"):
+            check_images(x := np.asarray(x), self.image_shape)
+            self.recipe = override(self.recipe, batch_size=batch_size)
+            batch_size = self.recipe.batch_size
+        callbacks = [KeepAverage() if self.averages else [], callbacks or []]
+        return super().fit(x, batch_size=batch_size, callbacks=callbacks, **options)
+
+    def train_step(self, data: object) -> dict[str, tf.Tensor]:
+        """One `step` on a batch of `fit`; the means of its losses so far."""
+        real_images = as_real_images(data, self.image_shape)
+        counts = self.noise_counts(tf.shape(real_images)[0])
+        # G's optimizer counts its updates, and is saved: the noise differs in every step.
+        noise = draw_step_noise(self.recipe, self.seed, self.g_optimizer.iterations, counts)
+        losses = self.step(real_images, *noise)
+        for mean in self.loss_means:
+            mean.update_state(losses[mean.name])
+        return {mean.name: mean.result() for mean in self.loss_means}
+
+    def test_step(self, data: object) -> None:
+        """Raises UserError: no loss says how good a GAN's images are."""
+        raise UserError("a GAN has no validation loss; gan.evaluate measures its images")
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """What Keras resets at the start of an epoch."""
+        return self.loss_means
+
+    def save_nets(self, folder: Path | str, average: bool = False) -> None:
+        """Write `generator.keras` and `discriminator.keras`, which load without `gan`.
+
+        They have only Keras' own layers and compute the same. `average`: save the averaged
+        generator. Call the generator of `mlp` with `training=True`, as its document does.
+        Raises UserError if no average is kept.
+        """
+        values = self.kept_averages() if average else None
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        save_plain(Path(folder, "generator.keras"), self.generator, values)
+        save_plain(Path(folder, "discriminator.keras"), self.discriminator)
+
+    def get_config(self) -> dict:
+        """The arguments that `from_config` builds the same design from."""
+        config = {"image_shape": self.image_shape, "name": self.name, "seed": self.seed}
+        return config | {"recipe": asdict(self.recipe)}
+
+    @classmethod
+    def from_config(cls, config: dict) -> Design:
+        """The design of `get_config`, with the first weights of its seed."""
+        return cls(**config | {"recipe": Recipe(**config["recipe"])})
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compile as the design in a `.keras` file was compiled."""
+        names = ("run_eagerly", "jit_compile", "steps_per_execution")
+        self.compile(**{name: config[name] for name in names})

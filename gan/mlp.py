@@ -67,6 +67,7 @@ def make_discriminator(image_shape: tuple) -> keras.Model:
     return model
 
 
+@keras.saving.register_keras_serializable("gan")
 class MLPGAN(Design):
     """Generator, discriminator and their step: the PyTorch article."""
 

@@ -152,7 +152,7 @@ def kill_often(place: Place, kills: int, seed: int) -> tuple[int, int, int]:
             expect(code == -signal.SIGKILL, f"after {done} kills: code {code}: {err[-300:]}")
         finished += 1
         identical += written(root) == place.expected
-        leftovers = [path for path in root.rglob("*.tmp")]
+        leftovers = [path for path in root.rglob(".*.tmp.*")]
         expect(not leftovers, f"left behind: {leftovers}")
     expect(trained, "each kill came before the first checkpoint")
     return done, finished, identical
@@ -221,7 +221,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "metrics bit-flipped": lambda run: flip(run / "metrics.csv"),
     "metrics deleted": lambda run: (run / "metrics.csv").unlink(),
     "lock of a dead process": lambda run: (run / "lock").write_text("999999999\n"),
-    "temporary files left": lambda run: (run / ".config.json.999999999.tmp").write_text("{"),
+    "temporary files left": lambda run: (run / ".999999999.tmp.config.json").write_text("{"),
     "clock gone back": lambda run: [os.utime(path, (1, 1)) for path in run.rglob("*")],
     "clock gone ahead": lambda run: [os.utime(path, (2**32, 2**32)) for path in run.rglob("*")],
 }
@@ -431,13 +431,14 @@ def bad_inputs(place: Place) -> dict[str, list]:
     cases["root a file"] = ["train", "dense", "--root", place.data]
     of_generate = {
         "--count": (*NO_NUMBERS, "40001"),
-        "--candidates": (*NO_NUMBERS, "5"),  # 5 goes with --nice only
+        "--candidates": (*NO_NUMBERS, "5"),  # 5 needs --nice
         "--seed": ("", "x", "-1"),
         "--name": (*NO_NAMES, "nosuch"),
         "--design": ("", "x"),
         "--out": ("", "x.jpg", "x", f"{place.data}/x.png", place.folder / "folder.png"),
         "--npz": ("", "x.png", f"{place.data}/x.npz", place.folder / "folder.npz"),
         "--separate": ("", place.data, place.folder),
+        "--nets": ("", place.data, f"{place.data}/x"),
         "--root": ("", place.data),
         "--grid": ("", "x", "3", "0x3", "1000x1000"),
         "--zoom": (*NO_NUMBERS, "41"),
@@ -446,6 +447,7 @@ def bad_inputs(place: Place) -> dict[str, list]:
         for value in values:
             cases[f"generate {option}={value}"] = ["generate", f"{option}={value}"]
     cases["generate both"] = ["generate", "--name=run", "--design=dense-sgd"]
+    cases["generate nets and images"] = ["generate", "--nets=nets", "--count=4"]
     cases["generate a word"] = ["generate", "dense"]
     cases["generate two sizes"] = ["generate", "--count=4", "--grid=2x2"]
     cases["generate a walk to nowhere"] = ["generate", "--interpolate", "--grid=1x10"]

@@ -11,6 +11,7 @@ from conftest import finish, run_here, start
 from PIL import Image
 
 from gan import generate, train
+from gan.cli import progress
 from gan.data import batches
 from gan.data.pixels import to_pixels
 from gan.designs import build_design, find_recipe
@@ -307,15 +308,16 @@ def test_a_walk_keeps_to_the_noise_that_g_knows():
 
 BAD = {
     "no such run": (["--name", "third"], "no trained run 'third'"),
-    "candidates for nothing": (["--candidates", "5"], "goes with --nice"),
+    "candidates for nothing": (["--candidates", "5"], "--candidates needs --nice"),
     "two choices": (["--name", "first", "--design", "dense"], "cannot be combined"),
     "no NPZ": (["--npz", "x.png"], "must be a .npz file"),
     "a file for a folder": (["--separate", __file__], "is no folder"),
-    "far too many": (["--npz", "x.npz", "--count", "2000000"], "at most 1,000,000"),
+    "far too many": (["--npz", "x.npz", "--count", "2000000"], "the limit is 1,000,000"),
     "no images": (["--count", "0"], "a whole number from 1"),
-    "too many": (["--count", "50000"], "at most 40,000"),
+    "too many": (["--count", "50000"], "the limit is 40,000"),
     "two sizes": (["--count", "5", "--grid", "2x2"], "not both"),
     "a walk to nowhere": (["--interpolate", "--grid", "1x10"], "two rows or more"),
+    "nets and images": (["--nets", "x", "--nice", "--count", "5"], "leave out --count --nice"),
     "no picture to zoom": (["--zoom", "2", "--npz", "x.npz"], "--zoom is for pictures"),
     "no grid": (["--grid", "2x"], "as 5x8"),
     "far too large": (["--zoom", "50"], "at most 40"),
@@ -349,9 +351,9 @@ def test_a_folder_is_not_written_over(root, tmp_path, capsys, option, name):
 
 
 def test_it_says_how_far_it_is(monkeypatch, capsys):
-    monkeypatch.setattr(generate, "SECONDS_BETWEEN_PLAIN_LINES", -1)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_PLAIN_LINES", -1)
     chunks = [sampling.Samples(np.zeros((n, 1, 1, 1)), np.zeros(n)) for n in (1000, 500)]
-    assert list(generate.told(iter(chunks), 1500)) == chunks
+    assert list(progress.with_progress(iter(chunks), 1500)) == chunks
     said = capsys.readouterr().out.splitlines()
     assert said == ["1,000 of 1,500 images drawn", "1,500 of 1,500 images drawn"]
 

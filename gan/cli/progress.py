@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
+
+if TYPE_CHECKING:
+    from gan.evaluation.sampling import Samples
 
 SECONDS_BETWEEN_PLAIN_LINES = 10
 
@@ -89,6 +94,17 @@ class Report:
     def rate(self) -> float:
         seconds = time.monotonic() - self.first_time
         return (self.done - (self.first_step or 0)) / seconds if seconds > 0 else 0.0
+
+
+def with_progress(chunks: Iterator[Samples], total: int) -> Iterator[Samples]:
+    """Yield `chunks` of `total` samples, and print the progress every few seconds."""
+    drawn, last_line = 0, time.monotonic()
+    for chunk in chunks:
+        drawn += len(chunk.scores)
+        if time.monotonic() - last_line > SECONDS_BETWEEN_PLAIN_LINES:
+            last_line = time.monotonic()
+            say(f"{drawn:,} of {total:,} images drawn")
+        yield chunk
 
 
 def duration(seconds: float) -> str:

@@ -106,3 +106,13 @@ def draw_noise(
     bits = tf.random.stateless_uniform(shape, key, None, None, tf.uint32, alg="philox")
     uniform = (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
     return 2.0 * uniform - 1.0 if recipe.noise == "uniform" else tf.math.ndtri(uniform)
+
+
+def draw_step_noise(
+    recipe: Recipe, seed: int, step: tf.Tensor | int, counts: tuple
+) -> list[tf.Tensor]:
+    """What `step` takes beside its images: noise for each of a design's `noise_counts`."""
+    return [
+        draw_noise(recipe, seed, step, stream, count)
+        for stream, count in enumerate(counts, D_NOISE)
+    ]

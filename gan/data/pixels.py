@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from gan.support.errors import UserError
+
 
 def scale_pixels(images: tf.Tensor) -> tf.Tensor:
     """uint8 pixels in 0..255, any shape -> float32 in [-1, 1]."""
@@ -20,3 +22,37 @@ def to_pixels(images: np.ndarray) -> np.ndarray:
         return images
     with np.errstate(invalid="ignore"):  # of nets that diverged
         return np.clip(np.asarray(images, np.float32) * 127.5 + 127.5, 0, 255).astype(np.uint8)
+
+
+def as_real_images(batch: object, image_shape: tuple) -> tf.Tensor:
+    """A batch that Keras' `fit` passes on -> images float32 [B, H, W, C] in [-1, 1].
+
+    `batch` holds images [B, H, W] or [B, H, W, C], uint8 or float in [-1, 1], or is a tuple of
+    such images and labels. Raises UserError for images of another shape.
+    """
+    images = tf.convert_to_tensor(batch[0] if isinstance(batch, (tuple, list)) else batch)
+    if images.shape.rank is not None:  # Keras leaves it open after batches of several ranks
+        check_shape(images.shape, image_shape)
+    images = tf.reshape(images, (-1, *image_shape))
+    return scale_pixels(images) if images.dtype.is_integer else tf.cast(images, tf.float32)
+
+
+def check_shape(shape: tuple, image_shape: tuple) -> None:
+    """Raise UserError where `shape` is not of images [B, H, W] or [B, H, W, C] of `image_shape`."""
+    height, width, channels = image_shape
+    if tuple(shape[1:]) not in ([(height, width)] if channels == 1 else []) + [image_shape]:
+        raise UserError(
+            f"images {tuple(shape[1:])} do not fit nets that were built for {image_shape}"
+        )
+
+
+def check_images(images: np.ndarray, image_shape: tuple) -> None:
+    """Raise UserError for an array that is not of images for `fit`."""
+    check_shape(images.shape, image_shape)
+    if np.issubdtype(images.dtype, np.floating) and images.size:
+        least, greatest = images.min(), images.max()
+        if not (-1 <= least < 0 and greatest <= 1):  # also refuses NaN
+            raise UserError(
+                f"the images range from {least:g} to {greatest:g}; "
+                "give uint8 from 0 to 255, or float from -1 to 1"
+            )

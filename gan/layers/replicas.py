@@ -61,6 +61,10 @@ class BatchNormalization(layers.BatchNormalization):
             options["aggregation"] = "mean"
         return super().add_weight(*arguments, trainable=trainable, **options)
 
+    def as_keras(self) -> layers.BatchNormalization:
+        """Keras' own layer, which computes the same on one device."""
+        return layers.BatchNormalization.from_config(self.get_config())
+
 
 @keras.saving.register_keras_serializable("gan")
 class Dropout(layers.Dropout):
@@ -71,6 +75,10 @@ class Dropout(layers.Dropout):
             return inputs
         seed = tf.cast(self.seed_generator.next(), tf.int32) + tf.constant([replica_id(), 0])
         return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)
+
+    def as_keras(self) -> layers.Dropout:
+        """Keras' own layer: the same but for the masks."""
+        return layers.Dropout.from_config(self.get_config())
 
 
 def replica_id() -> int:

@@ -56,3 +56,9 @@ class UpSamplingConv2D(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, height, width, _ = input_shape
         return batch, 2 * height, 2 * width, self.filters
+
+    def as_keras(self) -> keras.Sequential:
+        """The two layers of Keras, which take the same weights."""
+        upsampling = keras.layers.UpSampling2D(dtype=self.dtype_policy)
+        convolution = keras.layers.Conv2D(self.filters, 5, padding="same", dtype=self.dtype_policy)
+        return keras.Sequential([upsampling, convolution], name=self.name)

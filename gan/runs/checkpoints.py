@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 
 from gan.runs.config import identity
 from gan.support.errors import UserError
-from gan.support.files import remove, replacing
+from gan.support.files import remove, replacing, temporary_beside
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -81,7 +80,7 @@ class Checkpoints:
     def _delete(self, step: int) -> None:
         """Delete the checkpoint of `step` steps, if there is one: a kill leaves no part of it."""
         if (path := self.path(step)).exists():
-            remove(path.rename(path.with_name(f".{path.name}.{os.getpid()}.tmp")))
+            remove(path.rename(temporary_beside(path)))
 
     def restore(self, step: int, design: Design, config: dict) -> None:
         """Set the variables of `design` to the checkpoint of `step` steps.

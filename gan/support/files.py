@@ -11,13 +11,18 @@ from pathlib import Path
 from gan.support.errors import UserError
 
 
+def temporary_beside(path: Path) -> Path:
+    """A path of this process beside `path`, with the same ending."""
+    return path.with_name(f".{os.getpid()}.tmp.{path.name}")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what is written there replaces `path` on success.
 
     The block may make a file or a folder there. On an exception `path` is left as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         for written in [*temporary.glob("*"), temporary]:
@@ -34,8 +39,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def sweep(folder: Path) -> None:
     """Delete what `replacing` left in `folder` in processes that were killed."""
-    for temporary in folder.glob(".*.tmp"):
-        process = temporary.name.split(".")[-2]
+    for temporary in folder.glob(".*.tmp.*"):
+        process = temporary.name.split(".")[1]
         if process.isdecimal() and not _is_alive(int(process)):
             remove(temporary)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import keras
 import tensorflow as tf
 
 if TYPE_CHECKING:
@@ -18,29 +19,67 @@ EVERY = 20  # steps from one update to the next: each reads and writes all of G
 
 
 def compile_average(design: Design) -> Callable[[int], None]:
-    """Compile `update_average(done)`, to be called after every EVERY steps with their number.
-
-    It moves `design.averages` towards G's variables. The decay of a step is `average_decay`, but at
-    most (1 + t) / (10 + t) after t steps, as in tf.train.ExponentialMovingAverage, so that G's
-    first weights soon count for nothing.
-    """
-    pairs = [
-        (average.value, variable.value)
-        for average, variable in zip(design.averages, design.generator.variables, strict=True)
-    ]
-
+    """Compile `update_average(done)`, to be called after every EVERY steps with their number."""
+    pairs = _pairs(design)
     # Not in the graph of the steps: with other operations beside them, dcgan's give other bytes.
-    @tf.function(autograph=False)
-    def move(decay: tf.Tensor) -> None:
-        for average, variable in pairs:
-            if average.dtype.is_floating:
-                kept = tf.cast(decay, average.dtype)
-                average.assign(kept * average + (1 - kept) * variable)
-            else:  # the state of a random generator
-                average.assign(variable)
+    move = tf.function(lambda decay: _move(pairs, decay), autograph=False)
+    return lambda done: move(tf.constant(_decay(design, done, EVERY), tf.float64))
 
-    def update_average(done: int) -> None:
-        decay = min(design.recipe.average_decay, (1 + done) / (10 + done)) ** EVERY
-        move(tf.constant(decay, tf.float64))
 
-    return update_average
+def _pairs(design: Design) -> list[tuple[tf.Variable, tf.Variable]]:
+    """Each average, and the variable of G that it is of."""
+    variables = design.generator.variables
+    return [(a.value, v.value) for a, v in zip(design.averages, variables, strict=True)]
+
+
+def _decay(design: Design, done: int, steps: int) -> float:
+    """The decay of the last `steps` steps of `done`.
+
+    That of one step is `average_decay`, but at most (1 + t) / (10 + t) after t steps, as in
+    tf.train.ExponentialMovingAverage, so that G's first weights soon count for nothing.
+    """
+    return min(design.recipe.average_decay, (1 + done) / (10 + done)) ** steps
+
+
+def _move(pairs: list[tuple[tf.Variable, tf.Variable]], decay: tf.Tensor | float) -> None:
+    """Move each average towards its variable."""
+    for average, variable in pairs:
+        if average.dtype.is_floating:
+            kept = tf.cast(decay, average.dtype)
+            average.assign(kept * average + (1 - kept) * variable)
+        else:  # the state of a random generator
+            average.assign(variable)
+
+
+class KeepAverage(keras.callbacks.Callback):
+    """Keeps a design's averages during `fit`, as the loop does, and after each epoch.
+
+    It counts steps by the clock of G's optimizer. Where both nets share it, it ticks faster, so the
+    averages forget the first weights a little later.
+    """
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.waiting = 0  # steps since the last update
+        if not self.steps_done:
+            self.model.start_average()
+
+    @property
+    def steps_done(self) -> int:
+        return int(self.model.g_optimizer.iterations)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.last_batch = -1
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.waiting += batch - self.last_batch  # with steps_per_execution it is called less often
+        self.last_batch = batch
+        if self.waiting >= EVERY:
+            self.update()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if self.waiting:
+            self.update()
+
+    def update(self) -> None:
+        _move(_pairs(self.model), _decay(self.model, self.steps_done, self.waiting))
+        self.waiting = 0

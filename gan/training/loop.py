@@ -50,8 +50,7 @@ def train(
 
         for t in range(schedule.total_steps):
             chosen = schedule.indices(t, schedule.order(t), schedule.size(t))
-            noise = [draw_noise(recipe, design.seed, t, stream, count)
-                     for stream, count in enumerate(design.noise_counts(len(chosen)), D_NOISE)]
+            noise = draw_step_noise(recipe, design.seed, t, design.noise_counts(len(chosen)))
             losses = design.step(scale_pixels(images[chosen]), *noise)
             run.log(t, losses)
             if (t + 1) % EVERY == 0:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from gan.data.batches import D_NOISE, Schedule, draw_noise
+from gan.data.batches import Schedule, draw_step_noise
 from gan.data.pixels import scale_pixels
 from gan.layers.replicas import my_slice
 from gan.training.average import EVERY, compile_average
@@ -35,16 +35,12 @@ def compile_steps(
     strategy = strategy or tf.distribute.get_strategy()
     # This pass fails on the gradient of dcgan's convolutions, says so, and changes nothing.
     tf.config.optimizer.set_experimental_options({"remapping": False})
-    recipe, seed = design.recipe, schedule.seed
     images = tf.constant(images)  # uint8: a quarter of the memory of float32
     order_of_step = functools.lru_cache(1)(lambda first: tf.constant(schedule.order(first)))
 
     def run_step(step: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
         pixels = tf.gather(images, schedule.indices(step, order, size))
-        noise = [
-            draw_noise(recipe, seed, step, stream, count)
-            for stream, count in enumerate(design.noise_counts(size), D_NOISE)
-        ]
+        noise = draw_step_noise(design.recipe, schedule.seed, step, design.noise_counts(size))
         values = strategy.run(replica_step, (pixels, *noise))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
 

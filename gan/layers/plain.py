@@ -1,0 +1,33 @@
+"""Nets of Keras' own layers only, which load anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from gan.support.files import replacing
+
+
+def plain(net: keras.Model, variables: Sequence | None = None) -> keras.Model:
+    """The same net without layers of ours: each says in `as_keras` how it is made of Keras'.
+
+    `variables`: values in the order of `net.variables`, in the place of the net's own.
+    """
+
+    def as_keras(layer: keras.Layer) -> keras.Layer:
+        if hasattr(layer, "as_keras"):
+            return layer.as_keras()
+        return type(layer).from_config(layer.get_config())
+
+    copy = keras.models.clone_model(net, clone_function=as_keras)
+    for mine, given in zip(copy.variables, variables or net.variables, strict=True):
+        mine.assign(given)
+    return copy
+
+
+def save_plain(path: Path, net: keras.Model, variables: Sequence | None = None) -> None:
+    """Write `plain(net, variables)` to the file `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        plain(net, variables).save(temporary)

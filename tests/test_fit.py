@@ -1,0 +1,228 @@
+"""A design as any Keras model: `fit`, callbacks, files, and nets that load without `gan`."""
+
+import csv
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import assert_changed, run_here
+
+from gan import generate
+from gan.data.batches import Schedule
+from gan.data.digits import draw_digits
+from gan.designs import DESIGNS, build_design
+from gan.runs import load
+from gan.support.errors import UserError
+from gan.training.average import KeepAverage
+from gan.training.steps import compile_steps
+
+pytestmark = pytest.mark.usefixtures("without_xla")
+
+IMAGES, LABELS = draw_digits(80, seed=2)
+
+
+def values(variables) -> list[np.ndarray]:
+    return [variable.numpy() for variable in variables]
+
+
+def assert_equal(found, expected, atol=0.0):
+    for one, other in zip(values(found), values(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_fit_computes_what_the_loop_does_and_goes_on_from_its_files(name, tmp_path, capfd):
+    """One step of each from equal weights; then a file of weights, and one of the whole design."""
+    trained, fitted = (build_design(name, batch_size=8) for _ in range(2))
+    schedule = Schedule(trained.recipe, len(IMAGES), trained.seed)
+    losses = compile_steps(trained, IMAGES[..., None], schedule)(0, 1)[0]
+    chosen = schedule.indices(0, schedule.order(0), schedule.size(0)).numpy()
+    nets = (fitted.generator, fitted.discriminator)
+    before = [values(net.trainable_variables) for net in nets]
+    history = fitted.fit(
+        IMAGES[chosen],
+        LABELS[chosen],
+        shuffle=False,
+        callbacks=[
+            keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+            keras.callbacks.ModelCheckpoint(tmp_path / "a.weights.h5", save_weights_only=True),
+            keras.callbacks.ModelCheckpoint(tmp_path / "a.keras"),
+            keras.callbacks.EarlyStopping("d_loss", mode="min"),
+        ],
+    ).history
+    assert_equal(fitted.all_variables, trained.all_variables, atol=1e-5)
+    for net, old in zip(nets, before, strict=True):
+        assert_changed(old[:1], values(net.trainable_variables[:1]))  # the first layer's kernel
+    shown = capfd.readouterr().out
+    with (tmp_path / "log.csv").open() as file:
+        [row] = csv.DictReader(file)
+    for loss, value in zip(fitted.loss_names, losses, strict=True):
+        assert history[loss] == pytest.approx([value], abs=1e-5)
+        assert float(row[loss]) == history[loss][0]
+        assert f"{loss}: " in shown
+
+    from_weights = build_design(name, seed=7, batch_size=8)
+    from_weights.load_weights(tmp_path / "a.weights.h5")
+    whole = keras.saving.load_model(tmp_path / "a.keras")
+    assert (whole.recipe, whole.name, whole.seed) == (fitted.recipe, name, 0)
+    for design in (from_weights, whole):
+        for part in ("generator", "d_optimizer", "g_optimizer"):
+            assert_equal(getattr(design, part).variables, getattr(fitted, part).variables)
+        assert_equal(design.discriminator.weights, fitted.discriminator.weights)
+        assert_equal(design.averages, fitted.averages)
+    first, second = (
+        design.fit(IMAGES[:8], epochs=2, initial_epoch=1, verbose=0).history
+        for design in (fitted, whole)
+    )
+    if name != "dcgan":  # Keras does not save where its dropout masks are
+        for loss in fitted.loss_names:
+            assert first[loss] == pytest.approx(second[loss], rel=1e-4)
+
+
+def batches(*parts) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0]).batch(8)
+
+
+SCALED = IMAGES[:16] / 127.5 - 1
+FORMS = {
+    "floats": lambda: SCALED,
+    "channels": lambda: IMAGES[:16, ..., None],
+    "a pair": lambda: (IMAGES[:16], LABELS[:16]),
+    "a dataset": lambda: batches(IMAGES[:16]),
+    "a dataset of pairs": lambda: batches(SCALED.astype("float32")[..., None], LABELS[:16]),
+}
+
+
+def test_all_forms_of_images_are_the_same_to_fit():
+    design = build_design("d-on-g", batch_size=8)
+    first = [variable.numpy() for variable in design.variables + design.all_variables]
+    expected = None
+    for form, images in FORMS.items():
+        for variable, value in zip(design.variables + design.all_variables, first, strict=True):
+            variable.assign(value)
+        design.fit(images(), shuffle=False, verbose=0)
+        expected = expected or values(design.generator.variables)
+        for one, other in zip(design.generator.variables, expected, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5, err_msg=form)
+
+
+def test_a_smaller_last_batch_and_the_ways_to_compile():
+    """dcgan draws its noise for a whole batch all the same."""
+    counts = []
+    for options in ({"run_eagerly": True}, {"steps_per_execution": 2, "jit_compile": True}):
+        design = build_design("dense")
+        design.compile(**options)
+        design.fit(batches(IMAGES[:20]), verbose=0)
+        counts.append(int(design.g_optimizer.iterations))
+        assert not {
+            name: value for name, value in options.items() if getattr(design, name) != value
+        }
+    assert counts == [9] * 2  # three steps of three updates
+    design = build_design("dcgan", batch_size=8)
+    noises = []
+    step = design.step
+    design.step = lambda images, noise: noises.append(noise.shape[0]) or step(images, noise)
+    design.fit(IMAGES[:12], verbose=0, batch_size=8)
+    assert set(noises) == {8}
+
+
+def test_fit_keeps_the_average_as_the_loop_does():
+    """With every number of steps in a call: after 20 steps, and at the end of an epoch."""
+    design = build_design("mlp", batch_size=2)
+    seen = []
+    move = KeepAverage.update
+
+    class Watched(KeepAverage):
+        def update(self):
+            seen.append((self.steps_done, self.waiting))
+            move(self)
+
+    first = values(design.averages)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gan.training.KeepAverage", Watched)
+        design.fit(IMAGES[:50], epochs=2, verbose=0)
+    assert seen == [(20, 20), (25, 5), (45, 20), (50, 5)]
+    between = [
+        np.abs(average - variable).max() < np.abs(start - variable).max()
+        for average, variable, start in zip(
+            values(design.averages), values(design.generator.variables), first, strict=True
+        )
+        if not np.array_equal(variable, start)
+    ]
+    assert all(between)
+    without = build_design("mlp", batch_size=2, average_decay=0)
+    without.fit(IMAGES[:4], verbose=0)
+    with pytest.raises(UserError, match="no averaged generator"):
+        without.save_nets("nowhere", average=True)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (IMAGES[:8] / 255, "range from 0 to 1; give uint8 from 0 to 255, or float from -1 to 1"),
+        (IMAGES[:8].astype(float), "range from 0 to 255; give"),
+        (np.full((8, 28, 28), np.nan), "range from nan to nan"),
+        (IMAGES[:8, :20], r"images \(20, 28\) do not fit nets that were built for \(28, 28, 1\)"),
+    ],
+)
+def test_other_images_are_refused(images, message):
+    with pytest.raises(UserError, match=message):
+        build_design("dense").fit(images, verbose=0)
+
+
+def test_validation_and_several_devices_are_refused():
+    with pytest.raises(UserError, match="no validation loss"):
+        build_design("dense", batch_size=8).fit(
+            IMAGES[:8], validation_data=(IMAGES[:8],), verbose=0
+        )
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        design = build_design("dense", batch_size=8)
+    with pytest.raises(UserError, match="fit uses one device"):
+        design.fit(IMAGES[:8])
+
+
+LOAD = """
+import sys
+import keras, numpy as np
+for name in sys.argv[2:]:
+    folder = f"{sys.argv[1]}/{name}"
+    data = np.load(folder + "/expected.npz")
+    generator = keras.saving.load_model(folder + "/generator.keras")
+    discriminator = keras.saving.load_model(folder + "/discriminator.keras")
+    images = generator(data["noise"], training=name == "mlp")
+    scores = discriminator(data["images"], training=False)
+    print(np.abs(images - data["images"]).max(), np.abs(scores - data["scores"]).max())
+assert "gan" not in sys.modules
+"""
+
+
+def test_saved_nets_load_without_gan(tmp_path, capsys):
+    """`--nets` of the weights that come with the project, in a process that never imports it."""
+    noise = np.random.default_rng(0).normal(size=(8, 100)).astype("float32")
+    for name in DESIGNS:
+        options = ("--root", tmp_path, "--design", name, "--nets", tmp_path / name)
+        assert run_here(generate.main, *options) == 0
+        assert f"{name}/: generator.keras, discriminator.keras" in capsys.readouterr().out
+        assert len(list((tmp_path / name).iterdir())) == 2
+        design, _ = load(name, shipped=True)
+        images = design.sample(noise)
+        scores = design.discriminator(images, training=False)
+        np.savez(tmp_path / name / "expected.npz", noise=noise, images=images, scores=scores)
+    command = [sys.executable, "-c", LOAD, tmp_path, *DESIGNS]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name, line in zip(DESIGNS, done.stdout.splitlines(), strict=True):
+        assert max(map(float, line.split())) <= (1e-5 if name == "d-on-g" else 1e-6)
+
+
+def test_the_averaged_net_is_saved_too(tmp_path):
+    design = build_design("dense")
+    for average in design.averages:
+        average.assign(average + 0.01)
+    design.save_nets(tmp_path, average=True)
+    saved = keras.saving.load_model(tmp_path / "generator.keras")
+    assert_equal(saved.variables, design.averages)
