@@ -37,49 +37,49 @@ evaluate: .venv/installed  ## measure your newest run against real MNIST
 reproduce-documents: .venv/experiments  ## train the documents' own code at full length and measure it (5 hours)
 	@.venv/bin/python experiments/reproduce_documents.py $(ARGS)
 
-reproduce-%: .venv/installed  ## train a design at full length, every seed, and measure it (hours)
+reproduce-%: .venv/installed  ## train a design at full length with every seed and measure it (hours)
 	@.venv/bin/python experiments/reproduce.py $* $(ARGS)
 
-report: .venv/installed  ## put the stored figures into the pages and print them
+report: .venv/installed  ## write the stored figures into the pages and print the main table
 	@.venv/bin/python experiments/report.py
 
-classifier: .venv/installed  ## train the classifier that evaluate sees with (10 minutes)
+classifier: .venv/installed  ## train the classifier that evaluate uses (10 minutes)
 	@.venv/bin/python experiments/classifier.py
 
 ranked: .venv/installed  ## measure what --nice costs in diversity (15 minutes)
 	@.venv/bin/python experiments/ranked_sampling.py $(ARGS)
 
-next-steps: .venv/installed  ## try other latent sizes, lengths and data on dense (50 minutes)
+next-steps: .venv/installed  ## train dense with other latent sizes, lengths and data (50 minutes)
 	@.venv/bin/python experiments/next_steps.py $(ARGS)
 
 batchnorm: .venv/installed  ## measure what the BatchNorm of 2018 changes in dense (15 minutes)
 	@.venv/bin/python experiments/batchnorm.py $(ARGS)
 
-theory: .venv/installed  ## hold a trained discriminator against the best there is (1 minute)
+theory: .venv/installed  ## compare a trained discriminator with the best possible one (1 minute)
 	@.venv/bin/python experiments/optimal_discriminator.py
 
-overview: .venv/installed  ## draw a row of digits from each design that ships
+overview: .venv/installed  ## draw a row of digits with the shipped weights of each design
 	@.venv/bin/python experiments/overview.py
 
-frozen: .venv/installed  ## see the documents' way of training leave D as it was on Keras 3
+frozen: .venv/installed  ## show that the Keras GAN class never trains D on Keras 3
 	@.venv/bin/python experiments/frozen_discriminator.py
 
-digits-check: .venv/installed  ## measure how like MNIST the built-in digits are (needs GAN_DATA)
+digits-check: .venv/installed  ## measure how similar the built-in digits are to MNIST (needs GAN_DATA)
 	@.venv/bin/python experiments/drawn_digits.py
 
-bench: .venv/experiments  ## measure the speed beside the documents' own code (20 minutes)
+bench: .venv/experiments  ## compare the speed with the documents' own code (20 minutes)
 	@.venv/bin/python experiments/benchmark.py $(ARGS)
 
 growth: .venv/installed  ## measure what larger batches, images and files cost (15 minutes)
 	@.venv/bin/python experiments/growth.py $(ARGS)
 
-parity: .venv/experiments  ## train beside the documents' own code and compare (8 minutes)
+parity: .venv/experiments  ## train side by side with the documents' own code and compare (8 minutes)
 	@.venv/bin/python experiments/parity.py
 
-scale: .venv/installed  ## measure what several devices cost and exchange (5 minutes)
+scale: .venv/installed  ## measure step time and data exchange on several devices (5 minutes)
 	@.venv/bin/python experiments/scale.py
 
-two-workers: .venv/installed  ## train dcgan on two processes of this machine
+two-workers: .venv/installed  ## train dcgan with two processes on this machine
 	@.venv/bin/python experiments/two_workers.py dcgan $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
 test: .venv/installed  ## run the tests
@@ -94,10 +94,10 @@ test-faults: .venv/installed  ## kill, damage and misuse the commands (an hour)
 lint: .venv/installed  ## check style, format and the direction of imports
 	@$(RUN) ruff check $(CODE) && $(RUN) ruff format --check $(CODE) && .venv/bin/lint-imports --no-cache --no-logo
 
-format: .venv/installed  ## mend what lint can mend
+format: .venv/installed  ## fix what lint can fix
 	@$(RUN) ruff check --fix $(CODE) ; $(RUN) ruff format $(CODE)
 
-clean:  ## remove .venv and caches; runs and pictures stay
+clean:  ## remove .venv and caches; keep runs and pictures
 	rm -rf .venv .pytest_cache .ruff_cache
 	find gan experiments tests -name __pycache__ -exec rm -rf {} +
 

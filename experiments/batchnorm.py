@@ -1,11 +1,12 @@
-"""What the BatchNorm of 2018 changes in a full run of `dense`: `make batchnorm`
+"""Measure what the BatchNorm of 2018 changes in a full run of `dense`: `make batchnorm`
 
-The Keras for which the Keras GAN class was written fed its moving variance n / (n - 1 - epsilon)
-times the variance of the batch, 1.032 at a batch of 32; today's Keras feeds it the variance. The
-fakes that D learns from, and the samples, use the moving statistics. Here `dense` is trained with
-that layer, seeds 0 and 1, at its full length, and measured as `make reproduce-dense` measures the
-usual one. Writes experiments/reference/batchnorm.json. A training that was stopped goes on;
-15 minutes on 2 cores.
+The Keras GAN class was written for a Keras that updated the moving variance with
+n / (n - 1 - epsilon) times the variance of the batch: a factor of 1.032 at a batch of 32. Today's
+Keras uses the variance itself. The fakes that D learns from, and the samples, use the moving
+statistics. This script trains `dense` with the layer of 2018, at full length with seeds 0 and 1,
+and measures it as `make reproduce-dense` measures the usual `dense`. It writes
+experiments/reference/batchnorm.json. A training that was stopped continues. Takes 15 minutes on 2
+cores.
 
     python experiments/batchnorm.py [--seeds N] [--steps N] [--root DIR]
 """
@@ -35,14 +36,14 @@ SEEDS = 2
 
 
 class BatchNormalization2018(BatchNorm1d):
-    """The layer of Keras 2.1.4 to 2.3: n / (n - 1 - epsilon) where PyTorch has n / (n - 1)."""
+    """BatchNorm of Keras 2.1.4 to 2.3: n / (n - 1 - epsilon) where PyTorch has n / (n - 1)."""
 
     def divisor(self, count: tf.Tensor) -> tf.Tensor:
         return (count - 1 - self.epsilon) / (1 + self.epsilon)
 
 
 class GAN2018(gan.dense.GAN):
-    """The Keras GAN class with the layer of its time."""
+    """The Keras GAN class with the BatchNorm of its time."""
 
     def build_generator(self):
         usual, gan.dense.BatchNormalization = gan.dense.BatchNormalization, BatchNormalization2018
@@ -54,9 +55,9 @@ class GAN2018(gan.dense.GAN):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=positive_int, default=SEEDS, help="how many, from 0")
-    parser.add_argument("--steps", type=positive_int, help="a shorter run, to try it")
-    parser.add_argument("--root", type=Path, default=REPOSITORY, help="where the runs lie")
+    parser.add_argument("--seeds", type=positive_int, default=SEEDS, help="number of seeds")
+    parser.add_argument("--steps", type=positive_int, help="train a shorter run, as a trial")
+    parser.add_argument("--root", type=Path, default=REPOSITORY, help="folder of the runs")
     options = parser.parse_args()
     version, mnist, runs = commit(), real_mnist(), []
     for seed in range(options.seeds):
@@ -73,7 +74,7 @@ def main() -> int:
         if not options.steps:
             store(RESULT, "make batchnorm", {"runs": runs})
         last, average = (found[kind]["frechet_distance"] for kind in ("figures", "average"))
-        print(f"{run.name}: Fréchet distance {last:.2f}, of the averaged generator {average:.2f}")
+        print(f"{run.name}: Fréchet distance {last:.2f}, averaged generator {average:.2f}")
     return 0
 
 

@@ -1,10 +1,11 @@
-"""How fast, against what, and how near to what is possible? `make bench`
+"""Compare the speed of each design with its document's code and the machine's limit: `make bench`
 
-For each design its steps a second beside those of its document's own code (`documents.py`) and of
-the machine's limit: the time that the step's own matrix products and convolutions would take alone
-at the greatest speed measured here. Each runs in a process of its own, in turns, so that all see
-the same machine; a figure is the median over the rounds of the ratio within a round. Writes
-experiments/reference/benchmark.json and prints README's table from it; `--table` only the latter.
+For each design it measures the steps per second of our code, of the document's own code
+(`documents.py`), and of the machine's limit: the time that the matrix products and convolutions of
+the step would take alone, at the greatest speed measured here. Each contender runs in its own
+process. They take turns, so that all see the same machine. A figure is the median over the rounds
+of the ratio within a round. Writes experiments/reference/benchmark.json and prints the tables of
+README from it; `--table` only the latter.
 
     python experiments/benchmark.py [--rounds N] [--seconds S] [DESIGN ...]
 """
@@ -40,7 +41,7 @@ PARTS = ("training", "start_up", "sampling", "whole_run")
 
 
 def our_steps(name: str, images=None, **settings):
-    """Our training loop on `images`, MNIST's if None; also the design."""
+    """Return our training loop on `images` (MNIST's if None), as of `steps_of`, and the design."""
     from gan.data import load_images
 
     if images is None:
@@ -50,7 +51,7 @@ def our_steps(name: str, images=None, **settings):
 
 
 def steps_of(design, images, strategy=None):
-    """A function that trains `design` for so many seconds, and returns its steps a second."""
+    """Return a function that trains `design` for some seconds and returns the steps per second."""
     from gan.data.batches import Schedule
     from gan.training.steps import STEPS_PER_CALL, compile_steps
 
@@ -62,8 +63,8 @@ def steps_of(design, images, strategy=None):
         nonlocal first, count
         started, steps = time.monotonic(), 0
         while (passed := time.monotonic() - started) < seconds:
-            # On from there, as a training goes: on the same images again and again D would soon be
-            # sure of all, and numbers that small are slow to compute with.
+            # Continue with the next steps, as a training does. On the same images again and again,
+            # D would soon be sure of all, and very small numbers are slow to compute with.
             end = min(first + count, schedule.run_end(first))
             steps += len(run_steps(first, end - first))
             first = end
@@ -76,7 +77,7 @@ def steps_of(design, images, strategy=None):
 
 
 def count_operations(design) -> dict[str, float]:
-    """Floating-point operations of a step in matrix products and in convolutions."""
+    """Count the floating-point operations of a step in matrix products and in convolutions."""
     import tensorflow as tf
 
     size = design.recipe.batch_size
@@ -101,9 +102,9 @@ def count_operations(design) -> dict[str, float]:
 
 
 def convolution(node, large, filters, small) -> float:
-    """Operations of a convolution from `large` to `small` [N, H, W, C], or back.
+    """Count the operations of a convolution from `large` to `small` [N, H, W, C], or back.
 
-    What falls on the padding is no work, and a good library does not do it.
+    Products with the padding do not count: a good library skips them.
     """
     stride = node.get_attr("strides")[1]
     taps = 1
@@ -116,7 +117,7 @@ def convolution(node, large, filters, small) -> float:
 
 
 def document_steps(name: str):
-    """The document's own loop, on data as it draws it."""
+    """Return the document's own loop, as of `steps_of`, on the data that it draws itself."""
     import numpy as np
 
     from gan.data import load_images
@@ -138,7 +139,7 @@ def document_steps(name: str):
 
 
 def machine_speed():
-    """Floating-point operations a second: the best of a few large products and convolutions."""
+    """Return a function for operations per second: the best of large products and convolutions."""
     import tensorflow as tf
 
     def best(work, operations: float, seconds: float) -> float:
@@ -175,7 +176,7 @@ def machine_speed():
 
 
 def sampling_speed(name: str):
-    """Images a second: the nets' forward passes alone, and as a file of 10,000 with scores."""
+    """Return a function for images per second: forward passes alone, and 10,000 to a file."""
     from gan.data import batches
     from gan.evaluation.sampling import CHUNK, draw_samples
     from gan.generate import Outputs, write
@@ -206,7 +207,7 @@ def sampling_speed(name: str):
 
 
 def contend(name: str, who: str) -> None:
-    """Answer each line of stdin, a number of seconds, with what was reached in that time."""
+    """Read a number of seconds from each line of stdin, run for that time, and print the result."""
     load_tensorflow()
     hello = {}
     if who == "limit":
@@ -227,7 +228,7 @@ def contend(name: str, who: str) -> None:
 
 
 class Contender:
-    """A process that runs when it is told to, and waits otherwise."""
+    """A process that waits until `run` is called."""
 
     def __init__(self, name: str, who: str) -> None:
         self.process = subprocess.Popen(
@@ -254,7 +255,7 @@ class Contender:
 
 
 def compare(name: str, rounds: int, seconds: float) -> dict:
-    """Steps a second of all contenders, and the medians of the ratios."""
+    """Return the steps per second of all contenders, and the medians of the ratios."""
     contenders = {who: Contender(name, who) for who in CONTENDERS}
     log = [
         {who: contender.run(seconds) for who, contender in contenders.items()}
@@ -279,7 +280,7 @@ def compare(name: str, rounds: int, seconds: float) -> dict:
 
 
 def whole_run() -> dict:
-    """All of `dense` through its command, beside its steps alone before and after; its memory."""
+    """Measure time and memory of a whole `dense` command; time its steps alone before and after."""
     contender = Contender("dense", "float32")
     alone = [contender.run(10)]
     with tempfile.TemporaryDirectory() as root:
@@ -301,7 +302,7 @@ def whole_run() -> dict:
 
 
 def sampling(rounds: int) -> dict:
-    """Of each design the file of 10,000 images beside the forward passes it needs."""
+    """Compare writing a file of 10,000 images with its forward passes alone, for each design."""
     result = {}
     for name in DESIGNS:
         contender = Contender(name, "sampling")
@@ -313,7 +314,7 @@ def sampling(rounds: int) -> dict:
 
 
 def start_up(rounds: int) -> dict:
-    """From command to PNG, beside `import tensorflow`."""
+    """Time `gan.generate` from command to PNG, and `import tensorflow` alone."""
     with tempfile.TemporaryDirectory() as root:
         start_command("gan.train", "dense", "--steps", "1", "--root", root).wait()
         turns = []
@@ -339,7 +340,8 @@ def start_command(module: str, *arguments: str) -> subprocess.Popen:
 
 def table(result: dict) -> str:
     lines = [
-        "| design | document's code | float32 | times | of the limit | bfloat16 | times |",
+        "| design | document's code | float32 | times as fast | share of the limit "
+        "| bfloat16 | times as fast |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in filter(result["training"].get, DESIGNS):
@@ -355,22 +357,22 @@ def table(result: dict) -> str:
         sampling, whole, start = result["sampling"], result["whole_run"], result["start_up"]
         lines += ["", "| what | measured |", "|---|---|"]
         lines += [
-            f"| `make train-dense`, whole | {whole['seconds']:.0f} s, "
+            f"| the whole of `make train-dense` | {whole['seconds']:.0f} s, "
             f"{whole['times_steps_alone']:.2f} times its steps alone; "
-            f"{whole['peak_memory_gb']:.2f} GB at most |",
+            f"at most {whole['peak_memory_gb']:.2f} GB of memory |",
             f"| `python -m gan.generate`, from command to PNG | {start['generate_seconds']:.1f} s; "
             f"`import tensorflow` alone takes {start['import_tensorflow_seconds']:.1f} s |",
         ]
         lines += [
             f"| a file of 10,000 images of `{name}` | {figures['file']:,.0f} images/s, "
-            f"{figures['share_of_nets']:.0%} of the nets' forward passes alone |"
+            f"{figures['share_of_nets']:.0%} of the speed of the nets' forward passes alone |"
             for name, figures in sampling.items()
         ]
     return "\n".join(lines)
 
 
 def times_document(figures: dict, precision: str) -> str:
-    """How many times as fast as the document's code: the median of the rounds and their range."""
+    """Format how many times as fast as the document's code: median and range of the rounds."""
     times = sorted(turn[precision] / turn["document"] for turn in figures["rounds"])
     return f"{median(times):.2g} ({times[0]:.2g} to {times[-1]:.2g})"
 
@@ -380,7 +382,7 @@ def main() -> int:
     parser.add_argument("designs", nargs="*", choices=[[], *DOCUMENTS], default=[])
     parser.add_argument("--rounds", type=positive_int, default=7)
     parser.add_argument("--seconds", type=positive_float, default=4.0)
-    parser.add_argument("--others", action="store_true", help="all but the training speed")
+    parser.add_argument("--others", action="store_true", help="all except the training speed")
     parser.add_argument("--contend", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contend:

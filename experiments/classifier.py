@@ -1,8 +1,8 @@
-"""Train the classifier that gan.evaluate sees with: `make classifier`
+"""Train the classifier that gan.evaluate uses: `make classifier`
 
-On MNIST's 60,000 training images, shifted and turned a little anew in each epoch. Writes its
-weights and its share of right answers on the test set, with the weights as stored, to
-experiments/reference/classifier/. Ten minutes on 2 cores.
+It trains on the 60,000 training images of MNIST, each shifted and rotated a little at random in
+every epoch. It writes the weights, and the accuracy of the stored weights on the test set, to
+experiments/reference/classifier/. Takes ten minutes on 2 cores.
 """
 
 from __future__ import annotations

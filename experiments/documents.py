@@ -1,15 +1,20 @@
-"""The documents' way of training, on the libraries they were written for.
+"""The documents' own training code, on the libraries they were written for.
 
-The yardstick of `make bench` and `make parity`: Keras 2 with `predict` and `train_on_batch` (000,
-001, 003), eager PyTorch (002), and a `tf.function` over a data set (004). Nets and steps are as
-the documents have them; drawing, printing and plotting are left out.
+`make bench` and `make parity` compare the designs with it: Keras 2 with `predict` and
+`train_on_batch` (the SGD article, the d_on_g notebook, the Keras GAN class), eager PyTorch (the
+PyTorch article), and a `tf.function` over a data set (the DCGAN article). Nets and steps are the
+documents'; drawing, printing and plotting are left out.
 
-Each class has `set_weights(generator, discriminator)`, lists of arrays in the order of Keras'
-layers; `step(real_images, *noise) -> (d_loss, g_loss)`; `sample(noise) -> images`; and
-`batches(images)`, which yields the arguments of one step after another as the document draws them.
-`state()` and, after a first step, `set_state(state)` carry nets, optimizers and the random state
-(TensorFlow's cannot be read) from one process to another, at the end of an epoch.
-Images are [N, 28, 28, 1] in [-1, 1], of Keras' `floatx`, which they share with us.
+Each class has these methods:
+
+- `set_weights(generator, discriminator)` takes lists of arrays in the order of Keras' layers.
+- `step(real_images, *noise)` returns (d_loss, g_loss).
+- `sample(noise)` returns images.
+- `batches(images)` yields the arguments of one step after another, drawn as in the document.
+- `state()` and, after a first step, `set_state(state)` carry nets, optimizers and the random state
+  from one process to another, at the end of an epoch. TensorFlow's random state cannot be read.
+
+Images are [N, 28, 28, 1] in [-1, 1]. Their dtype is Keras' `floatx`, as in our own code.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ LATENT_DIM = 100
 
 
 class Keras2:
-    """What the documents on Keras 2 share."""
+    """Methods that the documents written for Keras 2 share."""
 
     def set_weights(self, generator: list, discriminator: list) -> None:
         self.generator.set_weights(generator)
@@ -44,7 +49,7 @@ class Keras2:
 
 
 class KerasDense(Keras2):
-    """Documents 003 (`adam`, shared by both models) and 000, on Keras 2."""
+    """On Keras 2: the Keras GAN class (`adam`, one for both models) or else the SGD article."""
 
     batch_size = 32
 
@@ -52,7 +57,7 @@ class KerasDense(Keras2):
         import tf_keras
         from tf_keras import layers
 
-        optimizers = tf_keras.optimizers.legacy  # those of the time, which can be shared
+        optimizers = tf_keras.optimizers.legacy  # those of that time can be shared
         shared = optimizers.Adam(0.0002, 0.5)
 
         def optimizer():
@@ -74,7 +79,7 @@ class KerasDense(Keras2):
         self.generator.add(layers.Reshape((28, 28, 1)))
 
         noise = layers.Input((LATENT_DIM,))
-        self.discriminator.trainable = False  # Keras 2 remembers what it was when compiled above
+        self.discriminator.trainable = False  # Keras 2 keeps the flag from `compile` above
         self.combined = tf_keras.Model(noise, self.discriminator(self.generator(noise)))
         self.combined.compile(optimizer(), "binary_crossentropy")
         models = [self.discriminator] if adam else [self.discriminator, self.combined]
@@ -96,7 +101,7 @@ class KerasDense(Keras2):
 
 
 class KerasDOnG(Keras2):
-    """Document 001, on Keras 2."""
+    """The d_on_g notebook, on Keras 2."""
 
     batch_size = 128
 
@@ -159,7 +164,7 @@ class KerasDOnG(Keras2):
 
 
 class TorchMLP:
-    """Document 002, on eager PyTorch. Its DataLoader decodes PNGs; here images are at hand."""
+    """The PyTorch article, eager. Its DataLoader decodes PNGs; here images are in memory."""
 
     batch_size = 64
 
@@ -238,7 +243,7 @@ class TorchMLP:
 
 
 class TapeDCGAN:
-    """Document 004: plain Keras layers, one `tf.function`, images from a `tf.data.Dataset`."""
+    """The DCGAN article: plain Keras layers, one `tf.function`, images from a `tf.data.Dataset`."""
 
     batch_size = 256
 
@@ -320,7 +325,7 @@ class TapeDCGAN:
         return self.generator(noise, training=False).numpy()
 
     def state(self) -> list[np.ndarray]:
-        """Without the random state, which cannot be read from TensorFlow."""
+        """Return all variables, without TensorFlow's random state, which cannot be read."""
         return [variable.numpy() for variable in self.variables]
 
     def set_state(self, state: list) -> None:
@@ -335,7 +340,7 @@ class TapeDCGAN:
                 yield batch, self.tf.random.normal((self.batch_size, LATENT_DIM))
 
 
-DOCUMENTS = {  # the code of the document of which each design is the port
+DOCUMENTS = {  # design: the code of its document
     "dense": lambda: KerasDense(adam=True),
     "dense-sgd": lambda: KerasDense(adam=False),
     "d-on-g": KerasDOnG,

@@ -1,8 +1,9 @@
-"""How like MNIST are the built-in digits? Two classifiers tell: `make digits-check`
+"""Measure with two classifiers how similar the built-in digits are to MNIST: `make digits-check`
 
-One is trained on real MNIST (that of gan.evaluate) and reads 10,000 drawn digits; the other, of the
-same layers, is trained on 60,000 drawn digits alone and reads MNIST's test set. Writes the figures
-to experiments/reference/drawn_digits.json. A few minutes on 2 cores.
+One classifier, that of gan.evaluate, is trained on real MNIST and classifies 10,000 drawn digits.
+The other has the same layers; it is trained on 60,000 drawn digits alone and classifies MNIST's
+test set. Writes the figures to experiments/reference/drawn_digits.json. Takes a few minutes on 2
+cores.
 """
 
 import json
@@ -24,7 +25,7 @@ EPOCHS = 4
 
 
 def train_classifier(images: np.ndarray, labels: np.ndarray) -> keras.Model:
-    """The classifier trained on uint8 images [N, 28, 28, 1] just as they are, from seed 0."""
+    """Train the classifier on uint8 images [N, 28, 28, 1], unchanged, from seed 0."""
     keras.utils.set_random_seed(0)
     model = build_classifier()
     trained = keras.Model(model.input, model.output[1])
@@ -35,14 +36,14 @@ def train_classifier(images: np.ndarray, labels: np.ndarray) -> keras.Model:
 
 
 def shares_right(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict:
-    """Share of the images the model reads right: of all, and of the digit it reads worst."""
+    """Return the accuracy of the model: over all images, and for its worst digit."""
     right = look(model, images)[1].argmax(axis=1) == labels
     by_digit = [float(right[labels == digit].mean()) for digit in range(10)]
     return {"all": float(right.mean()), "worst_digit": min(by_digit)}
 
 
 def drawn_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Built-in digits, uint8 [count, 28, 28, 1], and what they show [count]."""
+    """Return built-in digits, uint8 [count, 28, 28, 1], and their labels [count]."""
     images, labels = draw_digits(count, seed)
     return images[..., np.newaxis], labels
 

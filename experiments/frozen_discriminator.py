@@ -1,9 +1,10 @@
-"""What becomes of the documents' class GAN on Keras 3: `make frozen`
+"""Show that D of the Keras GAN class never learns on Keras 3: `make frozen`
 
-Compile D; set `discriminator.trainable = False`; compile G with D behind it; call `train_on_batch`
-on both in turn. On Keras 2 both learn, as it remembers what was trainable when D was compiled.
-Keras 3 looks when the step is traced, and D never learns. Here the same nets are trained for 100
-iterations that way and by `gan.dense`'s own step. Half a minute.
+The document compiles D, sets `discriminator.trainable = False`, compiles G with D behind it, and
+calls `train_on_batch` on both in turn. On Keras 2 both nets learn, because Keras 2 remembers what
+was trainable when D was compiled. Keras 3 reads the flag when the step is traced, so D never
+learns. This script trains the same nets for 100 iterations in the document's way and with the step
+of `gan.dense`. Takes half a minute.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ ITERATIONS, BATCH_SIZE = 100, 32
 
 
 def the_documents_way(gan: GAN):
-    """The iteration of document 003, but for its one Adam, which Keras 3 lets no two nets share."""
+    """Return the iteration of the Keras GAN class.
+
+    It has two Adams, not the document's one, because Keras 3 does not let two nets share one.
+    """
     d, g = gan.discriminator, gan.generator
     adam = keras.optimizers.Adam(2e-4, 0.5)
     d.compile(adam, "binary_crossentropy")
@@ -46,7 +50,7 @@ def the_documents_way(gan: GAN):
 
 
 def train(iterate, gan: GAN, images: np.ndarray) -> tuple[float, float]:
-    """How far the weights of D and of G have moved after ITERATIONS: the greatest change."""
+    """Train for ITERATIONS; return the largest change of a weight of D, and of G."""
     random = np.random.default_rng(0)
     nets = gan.discriminator, gan.generator
     before = [net.get_weights() for net in nets]
@@ -57,14 +61,14 @@ def train(iterate, gan: GAN, images: np.ndarray) -> tuple[float, float]:
         max(
             np.abs(new - old).max()
             for new, old in zip(net.get_weights(), start, strict=True)
-            if old.ndim == 2  # kernels; BatchNorm's statistics move also where nothing learns
+            if old.ndim == 2  # kernels only: BatchNorm's statistics move even if nothing learns
         )
         for net, start in zip(nets, before, strict=True)
     )
 
 
 def main() -> int:
-    warnings.simplefilter("ignore")  # Keras' only sign: a generic warning, once
+    warnings.simplefilter("ignore")  # Keras gives only a generic warning, once
     moved = {}
     images = draw_digits(1000, seed=0)[0][..., np.newaxis].astype("float32") / 127.5 - 1
     for title, way in (
@@ -79,7 +83,7 @@ def main() -> int:
 
 
 def text(result: dict) -> str:
-    """A line for each way, indented as Markdown shows a program's output."""
+    """Return a line for each way of training, indented as a Markdown code block."""
     return "\n".join(
         f"    {title:20} D's weights changed by up to {of_d:.3f}, G's by up to {of_g:.3f}"
         for title, (of_d, of_g) in result["moved"].items()

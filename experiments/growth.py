@@ -1,9 +1,10 @@
-"""What does more cost? Batch, image size, candidates and steps: `make growth`
+"""Measure the cost of larger batches and images, more candidates and more steps: `make growth`
 
-The speed of every design by the size of its batch and of its images, the time that --nice takes by
-the candidates it chooses from, and of the whole command by the steps it trains. A figure is the
-median over rounds in which all sizes take turns. Writes experiments/reference/growth.json and draws
-images/reference/growth.png from it; `--plot` only the latter. A quarter of an hour on 2 cores.
+It measures the speed of every design for several batch sizes and image sizes, the time of --nice
+for several numbers of candidates, and the time of the whole training command for several numbers
+of steps. A figure is the median over rounds in which all sizes take turns. Writes
+experiments/reference/growth.json and draws images/reference/growth.png from it; `--plot` only draws
+the picture. Takes a quarter of an hour on 2 cores.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ BATCHES = (32, 64, 128, 256, 512, 1024)
 SIDES = (28, 56, 84)
 CANDIDATES = (1, 5, 20, 100)
 STEPS = (1, 300, 3000)
-WHOLE = ("dense", "dense-sgd", "mlp")  # in the others start-up is lost beside the steps
+WHOLE = ("dense", "dense-sgd", "mlp")  # for the others, start-up is too short beside the steps
 PANELS = {
     "batch": ("images in a step", "real images a second, training"),
     "side": ("side of an image, pixels", "real images a second, training"),
@@ -36,7 +37,7 @@ PANELS = {
 
 
 def images_per_second(name: str, sizes: dict, rounds: int, seconds: float) -> dict:
-    """Real images a second that `name` trains on, for each of `sizes`: label -> (batch, side)."""
+    """Return the real images per second of training for each of `sizes`: label -> (batch, side)."""
     from benchmark import our_steps
 
     from gan.data import load_images
@@ -52,7 +53,7 @@ def images_per_second(name: str, sizes: dict, rounds: int, seconds: float) -> di
 
 
 def nice_seconds(name: str, rounds: int) -> dict:
-    """Seconds that the best 100 images take, by how many candidates there are for each."""
+    """Return the seconds for the best 100 images: candidates for each image -> seconds."""
     from gan.evaluation.sampling import draw_samples, keep_best
 
     design = build_design(name)
@@ -68,7 +69,7 @@ def nice_seconds(name: str, rounds: int) -> dict:
 
 
 def command_seconds(name: str, rounds: int) -> dict:
-    """Seconds of `gan.train` as a whole, by its steps."""
+    """Return the seconds of the whole `gan.train` command: steps -> seconds."""
     from benchmark import start_command
 
     log = []
@@ -86,11 +87,11 @@ def command_seconds(name: str, rounds: int) -> dict:
 
 
 def measure(designs: Sequence[str], rounds: int, seconds: float, result: dict) -> dict:
-    """Put the figures of `designs` in the place of older ones in `result`."""
+    """Measure `designs`, replace their older figures in `result`, and return it."""
     load_tensorflow()
     import tensorflow as tf
 
-    tf.get_logger().setLevel("ERROR")  # it would rather have a program trace less
+    tf.get_logger().setLevel("ERROR")  # it warns that the program traces often
     for name in designs:
         batch = find_recipe(name).batch_size
         sizes = {size: (size, 28) for size in BATCHES}
@@ -132,7 +133,7 @@ def main() -> int:
     parser.add_argument("designs", nargs="*", choices=[[], *DESIGNS], default=[])
     parser.add_argument("--rounds", type=positive_int, default=3)
     parser.add_argument("--seconds", type=positive_float, default=1.5)
-    parser.add_argument("--plot", action="store_true", help="draw what was measured last")
+    parser.add_argument("--plot", action="store_true", help="only draw the stored figures")
     options = parser.parse_args()
     if not options.plot:
         old = json.loads(RESULT.read_text()) if RESULT.exists() else {key: {} for key in PANELS}

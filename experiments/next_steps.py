@@ -1,11 +1,11 @@
-"""What document 000 suggests to try next, tried on `dense`: `make next-steps`
+"""Try on `dense` what the SGD article suggests to try next: `make next-steps`
 
-Other lengths of the noise vector, two and three times as many iterations, and other data. Each is a
-run of full length that goes on where it stopped; 10,000 images of it are measured against MNIST as
-gan.evaluate does. Writes experiments/reference/next_steps.json, and the last grid of each run to
-images/reference/next_steps/. 50 minutes on 2 cores.
+It tries other lengths of the noise vector, two and three times as many iterations, and other data.
+Each is a run of full length, which continues if it was stopped. 10,000 images of each run are
+measured against MNIST as gan.evaluate does. Writes experiments/reference/next_steps.json, and the
+last grid of each run to images/reference/next_steps/. Takes 50 minutes on 2 cores.
 
-    python experiments/next_steps.py [--data fashion]    another data set, where there is a network
+    python experiments/next_steps.py [--data fashion]    another data set; needs a network
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from gan.runs.trained import load
 
 RESULT, GRIDS = FIGURES / "next_steps.json", PICTURES / "next_steps"
 LATENT_DIMS = (2, 10, 50, 100, 200)
-LENGTHS = (60_000, 90_000)  # 30,000 is the document's, and among the latent sizes
+LENGTHS = (60_000, 90_000)  # the document's 30,000 is among the latent sizes
 
 
 def experiments(data: str | None) -> dict[str, tuple[str, list[str]]]:
-    """Title -> (run, what gan.train is told)."""
+    """Return title -> (name of the run, options of gan.train)."""
     if data:
         return {f"data: {data}": (f"dense-{data}", ["--data", data])}
     latent = {
@@ -44,7 +44,7 @@ def experiments(data: str | None) -> dict[str, tuple[str, list[str]]]:
 
 
 def table(result: dict) -> str:
-    """The result in Markdown."""
+    """Return the result as a Markdown table."""
     shown = ("frechet_distance", "classifier_score", "precision", "recall", "density", "coverage")
     lines = [f"| `dense` with | {' | '.join(MEASURES[name][0] for name in shown)} |"]
     lines += ["|---" * (1 + len(shown)) + "|"]
@@ -56,8 +56,8 @@ def table(result: dict) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", help="only this: dense on another data set")
-    parser.add_argument("--root", type=Path, default=REPOSITORY, help="where the runs lie")
+    parser.add_argument("--data", help="train dense only on this data set")
+    parser.add_argument("--root", type=Path, default=REPOSITORY, help="folder of the runs")
     options = parser.parse_args()
     mnist = real_mnist()
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {"experiments": {}}

@@ -1,11 +1,12 @@
-"""Is the best discriminator p_data / (p_data + p_g)? `make theory`
+"""Test whether the best discriminator is p_data / (p_data + p_g): `make theory`
 
-Document 001 says so, and that its loss then measures the Jensen-Shannon divergence: JSD = ln 2 -
-d_loss, from 0, where both densities are equal, to ln 2, where they have nothing in common. Here
-both are known functions of one number x. For each pair a small D is trained as a GAN's is, by
-binary cross-entropy on fresh samples, and held against the formula; and its loss on samples it has
-not seen against the divergence by numerical integration. Writes
-experiments/reference/optimal_discriminator.json and the picture of that name. A minute on 2 cores.
+The d_on_g notebook says so. It also says that the loss of this D measures the Jensen-Shannon
+divergence: JSD = ln 2 - d_loss, from 0, if both densities are equal, to ln 2, if they do not
+overlap. Here both densities are known functions of one number x. For each pair, a small D is
+trained as in a GAN, by binary cross-entropy on new samples. Its output is compared with the
+formula, and its loss on samples it has not seen with the divergence by numerical integration.
+Writes experiments/reference/optimal_discriminator.json and the picture of the same name. Takes a
+minute on 2 cores.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LN2 = math.log(2)
 
 
 class Mixture:
-    """A density of one variable: the mean of normal ones, or the uniform one on [low, high]."""
+    """A density of one variable: the mean of normal densities, or uniform on [low, high]."""
 
     def __init__(self, *normals: tuple[float, float], uniform: tuple[float, float] | None = None):
         self.normals, self.uniform = normals, uniform
@@ -61,7 +62,7 @@ CASES = {
 
 
 def divergence(p: np.ndarray, q: np.ndarray) -> float:
-    """The Jensen-Shannon divergence of two densities on X, in nats, by the trapezium rule."""
+    """Return the Jensen-Shannon divergence in nats of two densities on X, by the trapezium rule."""
     middle = (p + q) / 2
 
     def relative_entropy(a: np.ndarray) -> float:
@@ -74,12 +75,12 @@ def divergence(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def train_discriminator(p_data: Mixture, p_g: Mixture, random: np.random.Generator):
-    """A D trained on STEPS batches of either density: a Keras model from x [B, 1] to logits."""
+    """Train a D on STEPS batches of each density; return a Keras model from x [B, 1] to logits."""
     import keras
     import tensorflow as tf
     from keras import layers
 
-    tf.get_logger().setLevel("ERROR")  # it would rather have a program trace less
+    tf.get_logger().setLevel("ERROR")  # it warns that the program traces often
     d = keras.Sequential(
         [keras.Input((1,)), *(layers.Dense(64, "swish") for _ in range(2)), layers.Dense(1)]
     )
@@ -107,7 +108,7 @@ def study(p_data: Mixture, p_g: Mixture, seed: int) -> dict:
     d_loss = (np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()) / 2
     p, q = p_data.density(X), p_g.density(X)
     learned = 1 / (1 + np.exp(-d(X[:, None].astype(np.float32)).numpy()[:, 0]))
-    # Where neither density is, no D is better than another; so the error is weighted by both.
+    # Where both densities are 0, any D is equally good; so the error is weighted by their mean.
     with np.errstate(invalid="ignore"):
         error = np.nan_to_num(np.abs(learned - p / (p + q)))
     return {
@@ -148,7 +149,7 @@ def plot(result: dict) -> None:
 
 
 def table(result: dict) -> str:
-    """The result in Markdown."""
+    """Return the result as a Markdown table."""
     lines = [
         "| p_data and p_g | Jensen-Shannon divergence | ln 2 - d_loss | mean error of D |",
         "|---|---|---|---|",

@@ -1,7 +1,7 @@
-"""A row of digits from each design that comes with the project: `make overview`
+"""Draw a row of digits with the shipped weights of each design: `make overview`
 
-The first images of seed 0, as they come: none is left out and none is chosen. Writes
-images/reference/designs.png. Half a minute.
+A row shows the first images of seed 0; none is left out or chosen. Writes
+images/reference/designs.png. Takes half a minute.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gan.cli import load_tensorflow, run_command
 from gan.designs import DESIGNS
 from gan.runs.trained import REFERENCE, Shipped, load
 
-COUNT, ZOOM, LABEL = 20, 2, 110  # digits in a row, screen pixels for one, pixels for its name
+COUNT, ZOOM, LABEL = 20, 2, 110  # digits in a row, enlargement, pixels for the name
 
 
 def main() -> int:

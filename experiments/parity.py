@@ -1,10 +1,10 @@
-"""How faithful are the ports? `make parity`
+"""Measure how faithful the ports are: `make parity`
 
-From equal weights, on equal images and noise, each design and its document's own code (on Keras 2,
-PyTorch, or plain Keras layers: `documents.py`) train side by side for 12 steps, in float32 and in
-float64, where rounding no longer hides what differs. Prints how far they are then apart, and writes
-experiments/reference/parity.json. GAN_DATA or the built-in digits give the images. Eight minutes on
-2 cores.
+Each design and its document's own code (on Keras 2, PyTorch, or plain Keras layers: `documents.py`)
+start from equal weights and train side by side for 12 steps on equal images and noise. They do this
+in float32 and in float64, where rounding no longer hides differences. Prints how far apart they are
+then, and writes experiments/reference/parity.json. The images come from GAN_DATA or are the
+built-in digits. Takes eight minutes on 2 cores.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RESULT = FIGURES / "parity.json"
 
 
 def set_precision(floatx: str) -> None:
-    """Have ours and theirs compute in `floatx`."""
+    """Make our code and the documents' code compute in `floatx`."""
     import tf_keras
     import torch
 
@@ -40,9 +40,9 @@ def set_precision(floatx: str) -> None:
 
 
 def compare(name: str, images: np.ndarray, seed: int) -> dict:
-    """Train both for STEPS steps; how far G's images and the losses are apart."""
+    """Train both for STEPS steps; return how far apart G's images and the losses are."""
     floatx = keras.config.floatx()
-    # Dropout draws its masks from each library's own generator.
+    # Without Dropout: each library draws its masks from its own generator.
     options = {"dropout": 0.0} if name == "dcgan" else {}
     ours, theirs = build_design(name, seed=seed, **options), DOCUMENTS[name](**options)
     theirs.set_weights(*map(arrays, (ours.generator, ours.discriminator)))
@@ -75,9 +75,9 @@ def arrays(net) -> list[np.ndarray]:
 
 
 def table(result: dict) -> str:
-    """The result in Markdown, the middle of the seeds and their range."""
+    """Return the result as a Markdown table: the median of the seeds and their range."""
     lines = [
-        "| design | images apart in float32 | losses | images apart in float64 | losses |",
+        "| design | images apart, float32 | losses apart | images apart, float64 | losses apart |",
         "|---|---|---|---|---|",
     ]
     for name in DOCUMENTS:

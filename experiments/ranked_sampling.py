@@ -1,9 +1,10 @@
-"""What does --nice cost in diversity? `make ranked`
+"""Measure what --nice costs in diversity: `make ranked`
 
-gan.generate --nice keeps the images that D scores highest. Here of every design that comes with
-the project 2,000 images are kept out of ever more candidates, from all of 2,000 to the best 1 % of
-200,000, and measured as gan.evaluate does. Writes experiments/reference/ranked_sampling.json and
-the picture of that name. A quarter of an hour on 2 cores.
+gan.generate --nice keeps the images that D scores highest. This script uses the shipped weights of
+every design. It keeps 2,000 images out of more and more candidates, from all of 2,000 to the best
+1 % of 200,000, and measures them as gan.evaluate does. Writes
+experiments/reference/ranked_sampling.json and the picture of the same name. Takes a quarter of an
+hour on 2 cores.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MEASURES = {"frechet_distance": "Fréchet distance", "precision": "precision", "
 
 
 def study(name: str, real_features, classifier) -> dict:
-    """The figures of the best KEPT images for each share: measure -> list."""
+    """Return the figures of the best KEPT images: measure -> list, one value for each share."""
     from gan.evaluation.classifier import look
     from gan.evaluation.sampling import draw_samples, keep_best
 
@@ -42,7 +43,7 @@ def study(name: str, real_features, classifier) -> dict:
 
 
 def table(result: dict) -> str:
-    """Fréchet distance, precision and recall of each design by the share kept, in Markdown."""
+    """Return a Markdown table: Fréchet distance, precision and recall for each share kept."""
     shares = [f"{share:.0%}" for share in result["shares"]]
     lines = [f"| design | figure | {' | '.join(shares)} |", "|---" * (2 + len(shares)) + "|"]
     for name, figures in result["designs"].items():
@@ -62,7 +63,7 @@ def plot(result: dict) -> None:
             if figures := result["designs"].get(name):
                 axis.plot(result["shares"], figures[measure], f"C{index}o-", label=name)
         ticks = [f"{share:.0%}" for share in result["shares"]]
-        axis.set(xscale="log", title=title, xlabel="share kept, the best by D")
+        axis.set(xscale="log", title=title, xlabel="share kept: the best by D")
         axis.set_xticks(result["shares"], ticks)
         axis.minorticks_off()
         axis.invert_xaxis()

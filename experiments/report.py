@@ -1,8 +1,8 @@
-"""Put the stored figures into the pages: `make report`
+"""Write the stored figures into the pages: `make report`
 
-Every table of README.md and of experiments/*.md lies between two comments, `<!-- name -->` and
-`<!-- /name -->`, and is made here from the JSON of its experiment. Prints the table of the
-reproductions. Where the pages are up to date, nothing changes.
+Every table of README.md and of experiments/*.md stands between two comments, `<!-- name -->` and
+`<!-- /name -->`. This script makes it from the JSON of its experiment. It also prints the table of
+the reproductions. Pages that are up to date do not change.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def stored(path: Path) -> dict:
 
 
 def title(measure: str) -> str:
-    """What heads a measure's column."""
+    """Return the heading of a measure's column."""
     name, _, better = MEASURES[measure]
     return name + ARROWS.get(better.split(",")[0], "")
 
 
 def reproductions() -> str:
-    """Every design at full length: the mean of its seeds and their range, beside the floor."""
+    """Return every design at full length: mean and range of its seeds, and the floor."""
     titles = map(title, (*SHOWN, "nearest_training_image"))
     lines = [f"| design | steps | seeds | minutes | {' | '.join(titles)} |"]
     lines += ["|---" * (5 + len(SHOWN)) + "|"]
@@ -57,7 +57,7 @@ def reproductions() -> str:
 
 
 def results() -> str:
-    """The few figures that README shows of each design: the mean of its seeds."""
+    """Return the few figures of each design that README shows: the mean of its seeds."""
     shown = ("frechet_distance", "classifier_score", "precision", "recall", "coverage")
     lines = [f"| design | {' | '.join(map(title, shown))} | seeds | minutes |"]
     lines += ["|---" * (3 + len(shown)) + "|"]
@@ -71,7 +71,7 @@ def results() -> str:
 
 
 def reproduced() -> Iterator[tuple[str, str, list[dict], float]]:
-    """Design, precision, runs and minutes alone of everything trained at full length."""
+    """Yield design, precision, runs, and minutes of training alone, for all full-length runs."""
     speeds = stored(benchmark.RESULT)["training"]
     for name in DESIGNS:
         if (path := FIGURES / name / "result.json").exists():
@@ -83,12 +83,12 @@ def reproduced() -> Iterator[tuple[str, str, list[dict], float]]:
 
 
 def floor() -> dict:
-    """What real training images are measured at, the same with every design."""
+    """Return the figures of real training images, which are the same for every design."""
     return stored(FIGURES / "dense" / "result.json")["floor"]
 
 
 def spread(runs: list[dict], measure: str) -> str:
-    """A figure's mean over the runs, and in brackets its least and greatest."""
+    """Return the mean of a figure over the runs, and in brackets its minimum and maximum."""
     values, form = [run["figures"][measure] for run in runs], MEASURES[measure][1]
     if len(values) == 1:
         return format(values[0], form)
@@ -96,7 +96,7 @@ def spread(runs: list[dict], measure: str) -> str:
 
 
 def digits() -> str:
-    """The share of each digit, of seed 0 of every design."""
+    """Return the share of each digit in the images of seed 0 of every design."""
     lines = ["| design | " + " | ".join(map(str, range(10))) + " |", "|---" * 11 + "|"]
     for name, precision, runs, _ in reproduced():
         if precision == "float32":
@@ -108,7 +108,7 @@ def digits() -> str:
 
 
 def faults() -> str:
-    """What `make test-faults` counted."""
+    """Return the counts of `make test-faults`."""
     result = stored(FIGURES / "faults.json")
     title = f"`{result['command']}`, {result['seconds'] / 60:.0f} minutes"
     lines = [f"| {title} | |", "|---|---|"]
@@ -135,7 +135,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def fill(page: str) -> str:
-    """The page with every table as it is stored. Raises KeyError for a table unknown."""
+    """Return the page with every table as stored. Raises KeyError for an unknown table."""
 
     def block(match: re.Match) -> str:
         name = match[1]
@@ -149,7 +149,7 @@ def main() -> int:
         old = path.read_text()
         if (new := fill(old)) != old:
             path.write_text(new)
-            print(f"{path.relative_to(REPOSITORY)} brought up to date")
+            print(f"{path.relative_to(REPOSITORY)} updated")
     print(reproductions())
     return 0
 

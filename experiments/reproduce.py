@@ -1,15 +1,15 @@
 """Train a design at its document's full length and measure it: `make reproduce-<design>`
 
-Each seed is a run of its own, called <design>-seed-<n>, and goes on where it stopped; all that are
-trained count. 10,000 images of each, of the last and of the averaged generator, are measured as
-gan.evaluate does at the end, and their Fréchet distance after every tenth of the way. What comes of
-it:
+Each seed is its own run, named <design>-seed-<n>, and continues if it was stopped. All trained
+runs count. At the end, 10,000 images of the last generator and 10,000 of the averaged one are
+measured as gan.evaluate does. Their Fréchet distance is also measured after every tenth of the
+training. It writes:
 
 experiments/<run>/tenths.json                        the distances so far
 experiments/reference/<design>/result.json           the figures of every seed, and their floor
 experiments/reference/<design>/metrics-*.csv.gz      the log of every seed
-experiments/reference/<design>/config.json, weights  seed 0, as gan.generate draws from it
-images/reference/<design>/                           seed 0: grids at stages, curves, GIF
+experiments/reference/<design>/config.json, weights  seed 0: what gan.generate draws with
+images/reference/<design>/                           seed 0: grids at some steps, curves, GIF
 
     python experiments/reproduce.py DESIGN [--seeds N] [--precision bfloat16] [--root DIR]
 """
@@ -39,7 +39,7 @@ from gan.support.files import replacing
 
 SEEDS = 3
 TENTHS = 10
-# The grids kept: those the document shows, or as many from first to last.
+# The grids kept: those that the document shows, or about as many from first to last.
 STAGES = {
     "dense": ("0", "200", "1000", "5000", "10000", "final"),
     "dense-sgd": ("0", "400", "5000", "final"),
@@ -50,21 +50,21 @@ STAGES = {
 
 
 def train(run: Run, name: str, seed: int, precision: str, *length: str) -> None:
-    """Train the run to `length`, by default its document's, from where it stopped."""
+    """Train the run, or continue it, to `length`; by default to its document's length."""
     command = [sys.executable, "-m", "gan.train", name, "--seed", str(seed), *length]
     command += ["--name", run.name, "--root", str(run.root), "--precision", precision]
     subprocess.run(command, cwd=REPOSITORY, check=True)
 
 
 def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist) -> list[dict]:
-    """Train the run to its end; the distances at each tenth of the way."""
+    """Train the run to its end; return the distances after each tenth of the training."""
     from gan.data.batches import Schedule
     from gan.evaluation.measure import distance, draw
 
     path = run.folder / "tenths.json"
     found = json.loads(path.read_text()) if path.exists() else []
     if found and found[-1]["steps"] > max(run.checkpoints.steps(), default=0):
-        found = []  # of a run that was started over
+        found = []  # the run was started over since
     total = Schedule(find_recipe(name), len(mnist.train), seed).total_steps
     for tenth in range(len(found) + 1, TENTHS + 1):
         steps = total * tenth // TENTHS
@@ -74,7 +74,7 @@ def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist
         if done != steps:
             raise UserError(
                 f"run {run.name!r} has {done:,} steps, so step {steps:,} cannot be measured; "
-                "delete it, or choose another --root"
+                "delete the run, or choose another --root"
             )
         last, average = (
             distance(draw(run, design, done, average=average)[1], mnist)
@@ -87,7 +87,7 @@ def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist
 
 
 def keep(run: Run, name: str, design, steps: int) -> None:
-    """Copy what the project ships of the design: config, weights and pictures."""
+    """Copy what ships with the project for this design: config, weights and pictures."""
     save_weights(FIGURES / name, net_variables(design))
     config = run.config()
     config |= {"data": config["data"] | {"source": "mnist"}, "steps": steps}
@@ -102,9 +102,9 @@ def keep(run: Run, name: str, design, steps: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("design", choices=DESIGNS)
-    parser.add_argument("--seeds", type=positive_int, help="how many, from 0")
+    parser.add_argument("--seeds", type=positive_int, help="number of seeds, from 0 on")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--root", type=Path, default=REPOSITORY, help="where the runs lie")
+    parser.add_argument("--root", type=Path, default=REPOSITORY, help="folder of the runs")
     options = parser.parse_args()
     name, precision = options.design, options.precision
     default = SEEDS if precision == "float32" else 1
@@ -136,7 +136,7 @@ def main() -> int:
         kept = {key: result[key] for key in ("float32", "bfloat16", "floor") if key in result}
         store(path, f"make reproduce-{name}", kept)
         last, average = (each["figures"]["frechet_distance"] for each in (found, averaged))
-        print(f"{run.name}: Fréchet distance {last:.2f}, of the averaged generator {average:.2f}")
+        print(f"{run.name}: Fréchet distance {last:.2f}, averaged generator {average:.2f}")
     return 0
 
 

@@ -1,9 +1,9 @@
 """Train the documents' own code at full length and measure it: `make reproduce-documents`
 
-What `documents.py` has of them, as many steps as the documents make, measured by the functions that
-measure the ports. A training that was stopped goes on from its last save, at the end of an epoch
-(of a thousand steps, where a document has none). On 2 cores with nothing else to do a seed of dense
-takes 35 minutes, of dense-sgd 12, of mlp 17, of dcgan 110.
+It trains the code of `documents.py` for as many steps as the documents do, and measures it with the
+functions that measure the ports. A training that was stopped continues from its last save. It saves
+at the end of each epoch, or every thousand steps if a document has no epochs. On 2 idle cores a
+seed of dense takes 35 minutes, of dense-sgd 12, of mlp 17, of dcgan 110.
 
 experiments/documents/<design>-<seed>.pickle        where a training stopped
 experiments/reference/<design>/document.json        the figures of every seed, and their floor
@@ -32,11 +32,11 @@ from gan.support.files import replacing
 
 SEEDS = {"dense-sgd": 3, "mlp": 3, "dense": 3, "dcgan": 1}
 STATES = REPOSITORY / "experiments" / "documents"
-EPOCH = 1000  # steps from one save to the next where a document has no epochs
+EPOCH = 1000  # steps between two saves, if a document has no epochs
 
 
 def train(name: str, seed: int, images: np.ndarray, states: Path):
-    """The document's code after all its steps, and how many they are."""
+    """Train the document's code to its full length; return it and its number of steps."""
     from gan.data.batches import Schedule
 
     seed_all(seed)
@@ -47,10 +47,10 @@ def train(name: str, seed: int, images: np.ndarray, states: Path):
     path, done = states / f"{name}-{seed}.pickle", 0
     if path.exists():
         done, state = pickle.loads(path.read_bytes())
-        document.step(*next(document.batches(images)))  # which makes the optimizers' variables
+        document.step(*next(document.batches(images)))  # creates the optimizers' variables
         document.set_state(state)
         more = " with a new random state" if name == "dcgan" else ""
-        print(f"{name}, seed {seed}: going on after step {done:,}{more}", flush=True)
+        print(f"{name}, seed {seed}: continuing after step {done:,}{more}", flush=True)
         if name == "dcgan":
             seed_all(seed + 1000 * done)
     batches = document.batches(images)
@@ -73,7 +73,7 @@ def train(name: str, seed: int, images: np.ndarray, states: Path):
 
 
 def seed_all(seed: int) -> None:
-    """Set the random states that the documents draw from, of all their libraries."""
+    """Set the random states of all libraries that the documents draw from."""
     import tensorflow as tf
     import torch
 
@@ -84,7 +84,7 @@ def seed_all(seed: int) -> None:
 
 
 def draw(document, count: int) -> np.ndarray:
-    """`count` images uint8 [count, 28, 28, 1], in batches of the document's size."""
+    """Draw `count` images, uint8 [count, 28, 28, 1], in batches of the document's size."""
     from gan.data.pixels import to_pixels
 
     rng, size = np.random.default_rng(0), document.batch_size
@@ -95,13 +95,13 @@ def draw(document, count: int) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("designs", nargs="*", metavar="DESIGN", help=f"of {', '.join(SEEDS)}")
-    parser.add_argument("--seeds", type=positive_int, help="how many, from 0")
-    parser.add_argument("--states", type=Path, default=STATES, help="where trainings are saved")
+    parser.add_argument("designs", nargs="*", metavar="DESIGN", help=f"one of {', '.join(SEEDS)}")
+    parser.add_argument("--seeds", type=positive_int, help="number of seeds, from 0 on")
+    parser.add_argument("--states", type=Path, default=STATES, help="folder of the saved trainings")
     options = parser.parse_args()
     for name in options.designs:
         if name not in SEEDS:
-            raise UserError(f"no document of {name!r} here; there are {', '.join(SEEDS)}")
+            raise UserError(f"no document code for {name!r}; choose from {', '.join(SEEDS)}")
     version = commit()
     mnist = real_mnist()
     images = mnist.train.astype(np.float32) / 127.5 - 1

@@ -1,4 +1,4 @@
-"""Where the experiments' figures lie, and on what machine they were measured."""
+"""Store the figures of the experiments, with the machine on which they were measured."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import numpy as np
 REPOSITORY = Path(__file__).resolve().parent.parent
 FIGURES = REPOSITORY / "experiments" / "reference"
 PICTURES = REPOSITORY / "images" / "reference"
-sys.path.insert(0, str(REPOSITORY))  # an experiment is run as a script, from anywhere
+sys.path.insert(0, str(REPOSITORY))  # experiments run as scripts, from any folder
 
 from gan.data.images import Mnist, load_mnist  # noqa: E402
 from gan.support.errors import UserError  # noqa: E402
 
 
 def machine() -> str:
-    """What this machine computes with, for instance `2 cores of an AMD EPYC at 2.6 GHz, no GPU`."""
+    """Describe this machine, for instance `2 cores of an AMD EPYC at 2.6 GHz, no GPU`."""
     try:
         cpu = Path("/proc/cpuinfo").read_text()
         model = re.search(r"model name\s*: (.*)", cpu)[1].split(" @")[0].strip()
@@ -35,9 +35,9 @@ def machine() -> str:
 
 
 def commit() -> str | None:
-    """The commit that is checked out, followed by `+` if code was changed; None without git.
+    """Return the commit that is checked out, with a `+` if code was changed; None without git.
 
-    To be called when an experiment starts, as what runs then was loaded then.
+    Call it when an experiment starts, because that is when the code that runs is loaded.
     """
     git = ["git", "-C", str(REPOSITORY)]
     try:
@@ -49,27 +49,27 @@ def commit() -> str | None:
 
 
 def check_machine(result: dict) -> None:
-    """Raise UserError where `result`, to be measured anew in part, is of another machine."""
+    """Raise UserError if `result`, which will be measured again in part, is of another machine."""
     if result.get("machine", machine()) != machine():
-        raise UserError(f"the other figures are of {result['machine']}; measure all of them anew")
+        raise UserError(f"the other figures are of {result['machine']}; measure all of them again")
 
 
 def real_mnist() -> Mnist:
-    """MNIST for an experiment's figures. Raises UserError where GAN_DATA names something else."""
+    """Load MNIST for an experiment. Raises UserError if GAN_DATA names other images."""
     mnist = load_mnist()
     if not mnist.is_real:
-        raise UserError("these figures are of MNIST, and GAN_DATA names other images")
+        raise UserError("this experiment needs MNIST, but GAN_DATA names other images")
     return mnist
 
 
 def labels(mnist: Mnist) -> tuple[np.ndarray, np.ndarray]:
-    """The digits that MNIST's training and test images show, uint8 [N]."""
+    """Return the labels of MNIST's training images and test images, uint8 [N] each."""
     with np.load(mnist.path) as archive:
         return archive["y_train"], archive["y_test"]
 
 
 def store(path: Path, command: str, result: dict) -> dict:
-    """Write `result` as JSON, with the command, date and machine it is from; return all of it."""
+    """Write `result` as JSON, with its command, date and machine; return all that is written."""
     origin = {"command": command, "date": date.today().isoformat(), "machine": machine()}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(origin | result, indent=2) + "\n")

@@ -1,10 +1,10 @@
-"""What several devices cost and bring: `make scale`
+"""Measure step time and data exchange on several devices: `make scale`
 
-For each design and 1, 2 and 4 logical devices of this machine: the bytes that a replica hands to
-all-reduce in a step, counted in the compiled graph and again from the numbers of parameters, and
-the median time of a step, each case in a process of its own. Writes
-experiments/reference/scale.json, the figures of experiments/scale.md, and prints them. 5 minutes on
-2 cores.
+For each design on 1, 2 and 4 logical devices of this machine, it measures the bytes that a replica
+passes to all-reduce in a step, and the median time of a step. The bytes are counted in the compiled
+graph and, separately, from the numbers of parameters. Each case runs in its own process. Writes
+experiments/reference/scale.json, which holds the figures of experiments/scale.md, and prints them.
+Takes 5 minutes on 2 cores.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from gan.designs import DESIGNS, build_design
 
 RESULT = FIGURES / "scale.json"
 DEVICES = (1, 2, 4)
-ROUNDS, SECONDS = 5, 3.0  # in each case; shown is the median of the rounds
+ROUNDS, SECONDS = 5, 3.0  # in each case; the table shows the median of the rounds
 BYTES_PER_SECOND = {"1 Gbit/s": 1.25e8, "10 Gbit/s": 1.25e9, "100 Gbit/s": 1.25e10}
-D_UPDATES = {"dense": 2, "dense-sgd": 2}  # of a step; one in the others
-# How often BatchNorm's moving statistics are assigned, each time to the mean of all replicas: `mlp`
-# has two passes in training mode, and its variance is assigned twice in each.
+D_UPDATES = {"dense": 2, "dense-sgd": 2}  # in a step; the other designs have one
+# How often a step assigns BatchNorm's moving statistics, each time to the mean of all replicas.
+# `mlp` has two passes in training mode, and each pass assigns the variance twice.
 ASSIGNED = {"mlp": {"mean": 2, "variance": 4}}
 
 
 def measure(name: str, devices: int) -> dict:
-    """One case, in this process."""
+    """Measure one case in this process."""
     load_tensorflow()
     import tensorflow as tf
 
@@ -66,7 +66,7 @@ def measure(name: str, devices: int) -> dict:
 
 
 def gradient_bytes(design) -> int:
-    """Bytes of a step's gradients: four for each weight in each update of its net."""
+    """Return the bytes of a step's gradients: four for each weight in each update of its net."""
     d_weights, g_weights = (
         sum(variable.shape.num_elements() for variable in net.trainable_variables)
         for net in (design.discriminator, design.generator)
@@ -75,7 +75,7 @@ def gradient_bytes(design) -> int:
 
 
 def statistics_bytes(design) -> int:
-    """Bytes of BatchNorm's statistics that replicas average in a step."""
+    """Return the bytes of BatchNorm's statistics that the replicas average in a step."""
     times = ASSIGNED.get(design.name, {"mean": 1, "variance": 1})
     variables = design.generator.non_trainable_variables
     return 4 * sum(
@@ -87,7 +87,7 @@ def statistics_bytes(design) -> int:
 
 
 def measure_all() -> dict:
-    """Every case in a process of its own, as TensorFlow's devices are fixed once it has begun."""
+    """Measure each case in its own process, as TensorFlow's devices are fixed once it starts."""
     results = {}
     for name in DESIGNS:
         for devices in DEVICES:
@@ -99,9 +99,9 @@ def measure_all() -> dict:
 
 
 def tables(result: dict) -> str:
-    """The page's tables, in Markdown."""
+    """Return the tables of scale.md as Markdown."""
     lines = [
-        "| design | bytes of gradients | counted in the graph | and of moving statistics |",
+        "| design | bytes of gradients | bytes counted in the graph | bytes of moving statistics |",
         "|---|---|---|---|",
     ]
     for name, cases in result["designs"].items():
@@ -120,7 +120,7 @@ def tables(result: dict) -> str:
         lines.append(f"| `{name}` | {' | '.join(times)} |")
     lines += [
         "",
-        f"| design | a step here | {' | '.join(BYTES_PER_SECOND)} | equal at |",
+        f"| design | step, 1 device | {' | '.join(BYTES_PER_SECOND)} | exchange = step at |",
         "|---|---|---|---|---|---|",
     ]
     for name, cases in result["designs"].items():

@@ -1,9 +1,9 @@
-"""Train on two workers of this machine: the way to several machines, tried on one.
+"""Train with two workers on this machine, to try on one machine what runs on several.
 
     python experiments/two_workers.py dcgan --epochs 1 --name two
 
-All that follows is the command line of `python -m gan.train`, which both workers run; dcgan is the
-default. On two real machines each gets the same command and its own TF_CONFIG: README says how.
+The arguments are those of `python -m gan.train`, which both workers run; the default is dcgan. On
+two real machines, each runs the same command with its own TF_CONFIG: see README.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORKERS = 2
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on, until another program takes one."""
+    """Return ports that are free now; another program may take one later."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
@@ -30,7 +30,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def start_workers(arguments: list[str], ports: list[int], **options) -> list[subprocess.Popen]:
-    """Start `python -m gan.train` with `arguments` once for each of `ports`, the chief first."""
+    """Start `python -m gan.train` with `arguments` for each of `ports`; the first is the chief."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     return [
         subprocess.Popen(
@@ -49,9 +49,9 @@ def start_workers(arguments: list[str], ports: list[int], **options) -> list[sub
 
 
 def main() -> int:
-    """The greatest of the workers' exit codes."""
+    """Return the largest exit code of the workers."""
     workers = start_workers(sys.argv[1:] or ["dcgan"], free_ports(WORKERS))
-    # Ctrl-C reaches the workers too, and they end the run in order; we wait for that.
+    # Ctrl-C also reaches the workers, which save and stop; wait for them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: [worker.terminate() for worker in workers])
     codes = [worker.wait() for worker in workers]

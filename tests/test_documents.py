@@ -14,7 +14,7 @@ LIBRARIES = ("tf_keras", "torch")
 def test_designs_are_named_and_a_wrong_name_is_refused(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["reproduce_documents.py", "d-on-g"])
     assert run_here(lambda _: reproduce_documents.main()) == 2
-    assert "no document of 'd-on-g' here; there are dense-sgd, mlp" in capsys.readouterr().err
+    assert "no document code for 'd-on-g'; choose from dense-sgd, mlp" in capsys.readouterr().err
     # Without a name it is all of them, of which the first is begun.
     monkeypatch.setattr("sys.argv", ["reproduce_documents.py"])
     assert run_here(lambda _: reproduce_documents.main()) == 2
