@@ -4,10 +4,10 @@ For each design it measures the steps per second of our code, of the document's 
 (`documents.py`), and of the machine's limit: the time that the matrix products and convolutions of
 the step would take alone, at the greatest speed measured here. Each contender runs in its own
 process. They take turns, so that all see the same machine. A figure is the median over the rounds
-of the ratio within a round. Writes experiments/reference/benchmark.json and prints the tables of
-README from it; `--table` only the latter.
+of the ratio within a round. Writes experiments/reference/benchmark.json; `make report` puts it into
+README.
 
-    python experiments/benchmark.py [--rounds N] [--seconds S] [DESIGN ...]
+    python experiments/benchmark.py [--rounds N] [--seconds S] [--others] [DESIGN ...]
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ load_tensorflow()
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-from gan.evaluation.classifier import FOLDER, build_classifier, load_classifier, look  # noqa: E402
+from gan.evaluation.classifier import FOLDER, build_classifier, classify, load_classifier  # noqa: E402
 from gan.runs.weights import save_weights  # noqa: E402
 
 EPOCHS = 14
@@ -40,7 +40,7 @@ def main() -> int:
     trained.fit(mnist.train, train_labels, BATCH_SIZE, EPOCHS, verbose=2)
     save_weights(FOLDER, model.variables)
 
-    _, probabilities = look(load_classifier(), mnist.test)
+    _, probabilities = classify(load_classifier(), mnist.test)
     right = float((probabilities.argmax(axis=1) == test_labels).mean())
     size = sum(path.stat().st_size for path in FOLDER.glob("weights-*.npy"))
     result = {"test_accuracy": right, "parameters": model.count_params(), "bytes": size}

@@ -19,7 +19,7 @@ load_tensorflow()
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from gan.evaluation.classifier import build_classifier, load_classifier, look  # noqa: E402
+from gan.evaluation.classifier import build_classifier, classify, load_classifier  # noqa: E402
 
 EPOCHS = 4
 
@@ -37,7 +37,7 @@ def train_classifier(images: np.ndarray, labels: np.ndarray) -> keras.Model:
 
 def shares_right(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict:
     """Return the accuracy of the model: over all images, and for its worst digit."""
-    right = look(model, images)[1].argmax(axis=1) == labels
+    right = classify(model, images)[1].argmax(axis=1) == labels
     by_digit = [float(right[labels == digit].mean()) for digit in range(10)]
     return {"all": float(right.mean()), "worst_digit": min(by_digit)}
 

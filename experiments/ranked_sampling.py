@@ -27,14 +27,14 @@ MEASURES = {"frechet_distance": "Fréchet distance", "precision": "precision", "
 
 def study(name: str, real_features, classifier) -> dict:
     """Return the figures of the best KEPT images: measure -> list, one value for each share."""
-    from gan.evaluation.classifier import look
+    from gan.evaluation.classifier import classify
     from gan.evaluation.sampling import draw_samples, keep_best
 
     design, _ = load(Shipped(name, REPOSITORY))
     figures = {measure: [] for measure in MEASURES}
     for share in SHARES:
         best, _ = keep_best(draw_samples(design, 0, round(KEPT / share)), KEPT)
-        features, _ = look(classifier, best.images)
+        features, _ = classify(classifier, best.images)
         found = neighbourhood_metrics(real_features, features)
         found["frechet_distance"] = frechet_distance(real_features, features)
         for measure, values in figures.items():
@@ -80,10 +80,10 @@ def main() -> int:
     options = parser.parse_args()
     mnist = real_mnist()
     load_tensorflow()
-    from gan.evaluation.classifier import load_classifier, look
+    from gan.evaluation.classifier import classify, load_classifier
 
     classifier = load_classifier()
-    real_features, _ = look(classifier, mnist.test)
+    real_features, _ = classify(classifier, mnist.test)
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {"designs": {}}
     designs = result["designs"]
     shipped = [name for name in DESIGNS if (REFERENCE / name / "config.json").exists()]

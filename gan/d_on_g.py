@@ -1,9 +1,10 @@
 """The convolutional GAN of the d_on_g notebook: UpSampling, tanh, and SGD through `d_on_g`.
 
-G upsamples by repeating pixels, then convolves; D pools by maximum. What is distinctive: every
-activation is tanh, D takes one update on real and fake images in one batch, and noise is uniform.
-The notebook also tells the theory: the best D is p_data / (p_data + p_g), and with it ln 2 - d_loss
-is the Jensen-Shannon divergence of the two. The names of the functions are the notebook's.
+G repeats pixels to upsample, then convolves; D uses max pooling. Three things are unusual: all
+activations are tanh (except D's sigmoid), D gets one update on real and fake images in one batch,
+and noise is uniform. The notebook also explains the theory: the best D is p_data / (p_data + p_g);
+for this D, the Jensen-Shannon divergence of p_data and p_g is ln 2 - d_loss. The functions are
+named as in the notebook.
 
     make train-d-on-g       python -m gan.train d-on-g       30 epochs, 99 minutes on 2 cores
 
@@ -26,7 +27,7 @@ from gan.recipe import Recipe
 
 D_ON_G = Recipe(
     epochs=30,
-    batch_size=128,  # the document does not say: that of the design it follows
+    batch_size=128,  # not in the notebook; from the design that it follows
     latent_dim=100,
     learning_rate=1e-3,
     momentum=0.9,
@@ -50,7 +51,7 @@ def generator_model(
     model.add(BatchNormalization(synchronized=sync_batchnorm))
     model.add(layers.Activation("tanh"))
     model.add(layers.Reshape((height // 4, width // 4, 128)))  # [B, 7, 7, 128]
-    # UpSampling2D() and Conv2D(64, 5, padding="same") in one: the same function, less work.
+    # The same function as UpSampling2D() and then Conv2D(64, 5, padding="same"), with less work.
     model.add(UpSamplingConv2D(64))  # [B, 14, 14, 64]
     model.add(layers.Activation("tanh"))
     model.add(UpSamplingConv2D(channels))  # [B, 28, 28, 1]
@@ -77,7 +78,7 @@ def discriminator_model(image_shape: tuple = (28, 28, 1)) -> keras.Model:
 
 
 def generator_containing_discriminator(g: keras.Model, d: keras.Model) -> keras.Model:
-    """Noise [B, latent_dim] -> D's probability that G's image of it is real [B, 1]."""
+    """Noise [B, latent_dim] -> D's probability that G's image is real [B, 1]."""
     return keras.Sequential([g, d], name="d_on_g")
 
 
@@ -106,12 +107,12 @@ class DOnG(Design):
     def step(
         self, real_images: tf.Tensor, d_noise: tf.Tensor, g_noise: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """One iteration: D on `real_images` [B, H, W, C] and as many fakes, then G through D.
+        """One iteration: train D on B `real_images` [B, H, W, C] and B fakes, then G through D.
 
-        Both noises are [B, latent_dim]. Returns scalars, each from before its own update: `d_loss`,
-        the mean over the 2B images, and `g_loss`.
+        Both noise tensors are [B, latent_dim]. Returns scalars, each computed before its own
+        update: `d_loss`, the mean over the 2B images, and `g_loss`.
         """
-        # `predict` in the document: BatchNorm uses its moving statistics and leaves them.
+        # The document calls `predict`: BatchNorm uses its moving statistics unchanged.
         fake_images = self.generator(d_noise, training=False)
         images = tf.concat([tf.cast(real_images, fake_images.dtype), fake_images], axis=0)
         real_targets = tf.ones((tf.shape(real_images)[0], 1))
@@ -121,7 +122,7 @@ class DOnG(Design):
         variables = self.discriminator.trainable_variables
         self.d_optimizer.apply(tape.gradient(d_loss, variables), variables)
 
-        # The document sets `d.trainable = False` here; naming G's variables does the same.
+        # The document sets `d.trainable = False` here; naming G's variables has the same effect.
         with tf.GradientTape() as tape:
             g_loss = binary_crossentropy(real_targets, self.d_on_g(g_noise, training=True))
         variables = self.generator.trainable_variables

@@ -1,8 +1,9 @@
 """The DCGAN of the DCGAN article: convolutions, and one step with two gradient tapes.
 
-G upsamples by transposed convolutions, D downsamples by strides. What is distinctive: D ends in
-logits, one noise feeds both losses, both gradients are taken before either update, and the noise
-always counts a whole batch of 256. The names of the functions are the document's.
+G upsamples with transposed convolutions, D downsamples with strided ones. Four things are unusual:
+D returns logits, both losses use the same noise, both gradients are computed before either update,
+and there are always 256 noise vectors, even for an epoch's last, smaller batch. The functions are
+named as in the document.
 
     make train-dcgan        python -m gan.train dcgan        50 epochs, 108 minutes on 2 cores
 
@@ -46,7 +47,7 @@ def make_generator_model(
     model.add(keras.Input((latent_dim,)))
     model.add(layers.Dense(small[0] * small[1] * small[2], use_bias=False))
     model.add(BatchNormalization(synchronized=sync_batchnorm))
-    model.add(layers.LeakyReLU())  # Keras' default slope of 0.3, on which the document relies
+    model.add(layers.LeakyReLU())  # the document relies on Keras' default slope, 0.3
     model.add(layers.Reshape(small))  # [B, 7, 7, 256]
     for filters, strides in ((128, 1), (64, 2)):  # [B, 7, 7, 128], [B, 14, 14, 64]
         model.add(
@@ -57,7 +58,7 @@ def make_generator_model(
     model.add(  # [B, 28, 28, 1]
         layers.Conv2DTranspose(channels, 5, strides=2, padding="same", use_bias=False)
     )
-    # A layer of its own, so that it is float32 when the others are bfloat16.
+    # A separate layer, so that it is float32 when the others are bfloat16.
     model.add(layers.Activation("tanh", dtype=keras.config.floatx()))
     return model
 
@@ -76,7 +77,7 @@ def make_discriminator_model(image_shape: tuple = (28, 28, 1), dropout: float = 
 
 
 def discriminator_loss(real_output: tf.Tensor, fake_output: tf.Tensor) -> tf.Tensor:
-    """-E log D(x) - E log(1 - D(G(z))) from logits [B, 1] of either kind; a scalar."""
+    """-E log D(x) - E log(1 - D(G(z))) from the logits [B, 1] of real and fake images; a scalar."""
     real_loss = binary_crossentropy(1.0, real_output, from_logits=True)
     return real_loss + binary_crossentropy(0.0, fake_output, from_logits=True)
 
@@ -102,27 +103,27 @@ class ConvolutionalGAN(Design):
 
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         rate, beta_1 = self.recipe.learning_rate, self.recipe.beta_1
-        # In which order TensorFlow adds up these nets' gradients depends on the optimizers' names,
-        # and Keras numbers those through the process: fixed ones give equal bytes in any process.
+        # The order in which TensorFlow sums these nets' gradients depends on the optimizers' names,
+        # and Keras numbers them within a process. Fixed names give equal bytes in every process.
         names = ("adam_1", "adam")
         return tuple(keras.optimizers.Adam(rate, beta_1, name=name) for name in names)
 
     def step(self, real_images: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
         """One iteration on `real_images` [B, H, W, C] and `noise` [batch_size, latent_dim].
 
-        Returns scalars from before the updates: `d_loss`, the sum of the means over real and over
-        fake images, and `g_loss`.
+        Returns scalars, computed before the updates: `d_loss`, the mean over real images plus the
+        mean over fake images, and `g_loss`.
         """
         with tf.GradientTape() as gen_tape:
             fake_images = self.generator(noise, training=True)
-            # D's tape begins here: it needs no record of G, and the gradients are the same.
+            # D's tape starts here: it need not record G, and the gradients are the same.
             with tf.GradientTape() as disc_tape:
                 real_output = self.discriminator(real_images, training=True)
                 fake_output = self.discriminator(fake_images, training=True)
                 d_loss = discriminator_loss(real_output, fake_output)
             g_loss = generator_loss(fake_output)
 
-        # Both gradients before either update: G learns from the D that D's own gradient is of.
+        # Compute both gradients before either update, so that both belong to the same D and G.
         g_variables = self.generator.trainable_variables
         d_variables = self.discriminator.trainable_variables
         g_gradients = gen_tape.gradient(g_loss, g_variables)
@@ -132,10 +133,10 @@ class ConvolutionalGAN(Design):
         return {"d_loss": d_loss, "g_loss": g_loss}
 
     def noise_counts(self, real_count: int) -> tuple[int]:
-        """How many noise vectors a step takes: a whole batch, however few the real images are."""
+        """The number of noise vectors in a step: a full batch, even with fewer real images."""
         return (self.recipe.batch_size,)
 
     def grid_name(self, step: int, steps_per_epoch: int) -> str | None:
-        """Name of the grid drawn after `step` (from 0), the last of an epoch; else None."""
+        """Name of the grid drawn after `step` (from 0) if it ends an epoch, else None."""
         epoch, index = divmod(step, steps_per_epoch)
         return f"image_at_epoch_{epoch + 1:04d}" if index == steps_per_epoch - 1 else None

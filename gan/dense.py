@@ -1,8 +1,8 @@
 """The dense GAN of the Keras GAN class (one Adam) and of the SGD article (plain SGD).
 
-Two multilayer perceptrons. A step makes three updates: D on real images, D on fake images, then G
-through D. What is distinctive is one Adam for both nets, and fakes that D learns from made with
-BatchNorm in inference mode. The names of the class and its methods are the document's.
+G and D are multilayer perceptrons. A step makes three updates: D on real images, D on fake images,
+then G through D. Two things are unusual: both nets share one Adam, and G makes the fake images for
+D with BatchNorm in inference mode. The class and its methods are named as in the document.
 
     make train-dense        python -m gan.train dense        30,000 steps, 4 minutes on 2 cores
     make train-dense-sgd    python -m gan.train dense-sgd    10,000 steps
@@ -43,7 +43,7 @@ DENSE_SGD = Recipe(
     steps=10_000,
     batch_size=32,
     latent_dim=100,
-    learning_rate=0.01,  # Keras' "sgd" by name: no momentum
+    learning_rate=0.01,  # the document's "sgd": Keras' defaults, so no momentum
     noise="normal",
     order="random",
     sample_interval=200,
@@ -102,27 +102,27 @@ class GAN(Design):
         rate = self.recipe.learning_rate
         if self.recipe.beta_1 is None:
             return keras.optimizers.SGD(rate), keras.optimizers.SGD(rate)
-        # Both models of the document share one Adam. In Keras 2 they then share its clock, so the
-        # bias correction counts three ticks a step; one optimizer over both nets does the same.
+        # The document's two models share one Adam. In Keras 2 they also share its step counter, so
+        # the bias correction counts three updates a step; one optimizer for both nets does so, too.
         adam = keras.optimizers.Adam(rate, self.recipe.beta_1)
         return adam, adam
 
     def step(
         self, real_images: tf.Tensor, d_noise: tf.Tensor, g_noise: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """One iteration: D on `real_images` [B, H, W, C], D on fakes, then G.
+        """One iteration: train D on `real_images` [B, H, W, C], D on fakes, then G.
 
-        Both noises are [B, latent_dim]. Returns scalars, each from before its own update: `d_loss`
-        and `d_accuracy`, means over D's two halves, and `g_loss`.
+        Both noise tensors are [B, latent_dim]. Returns scalars, each computed before its own
+        update: `d_loss` and `d_accuracy`, means of the real and the fake half, and `g_loss`.
         """
-        # `predict` in the document: BatchNorm uses its moving statistics and leaves them.
+        # The document calls `predict`: BatchNorm uses its moving statistics unchanged.
         fake_images = self.generator(d_noise, training=False)
-        # Two updates, not one on their mean: the second starts from what the first left.
+        # Two updates, not one on the mean loss: the second uses the D that the first has changed.
         real_loss, real_accuracy = self.train_discriminator(real_images, target=1.0)
         fake_loss, fake_accuracy = self.train_discriminator(fake_images, target=0.0)
 
         # The step names the variables it changes. The documents set `discriminator.trainable`,
-        # which Keras 3 reads at another time than Keras 2: there D would never learn.
+        # which Keras 3 reads later than Keras 2: on Keras 3, D would never learn.
         with tf.GradientTape() as tape:
             validity = self.discriminator(self.generator(g_noise, training=True))
             g_loss = binary_crossentropy(1.0, validity)
@@ -136,7 +136,7 @@ class GAN(Design):
         }
 
     def train_discriminator(self, images: tf.Tensor, target: float) -> tuple[tf.Tensor, tf.Tensor]:
-        """One update of D towards `target` on every image; its loss and accuracy before that."""
+        """Update D once towards `target` on all images; return loss and accuracy before that."""
         with tf.GradientTape() as tape:
             validity = self.discriminator(images)
             loss = binary_crossentropy(target, validity)
@@ -154,10 +154,10 @@ class GAN(Design):
         steps: int | None = None,
         **options: object,
     ) -> Outcome:
-        """Train as the document's `train(epochs, batch_size=128, sample_interval=50)`.
+        """Train like the document's `train(epochs, batch_size=128, sample_interval=50)`.
 
-        `epochs` is the document's word for steps; those are its defaults. With `steps` in the
-        place of `epochs`, what is not given is the recipe's. `options`: see `Design.train`.
+        `epochs` is the document's word for steps. With it, the other defaults are the document's;
+        without it (give `steps` or nothing), they are the recipe's. `options`: see `Design.train`.
         """
         if epochs is not None:
             if steps is not None:

@@ -1,7 +1,7 @@
-"""What a design is: a generator, a discriminator and a step that trains them.
+"""The base class of the designs: a generator, a discriminator and a step that trains them.
 
-A design's module adds its document's nets, optimizers and step; what all five share is here. The
-training loop is `gan.training.loop`; `gan.designs` is the table of the designs' names.
+Each design's module adds the nets, optimizers and step of its document. The training loop is in
+`gan.training.loop`, the table of the designs' names in `gan.designs`.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 class Design(keras.Model):
     """A GAN with the settings `recipe`, for images of `image_shape` = (height, width, channels).
 
-    `seed` fixes the first weights, and the images and noise of each step.
+    `seed` determines the initial weights, and the images and noise of each step.
 
     As a Keras model it maps noise [B, latent_dim] to images [B, height, width, channels] in
-    [-1, 1]. A subclass sets `usual_name` and `recipe`, its document's numbers, and writes:
+    [-1, 1]. A subclass sets `usual_name` and `recipe` (its document's numbers), and defines:
 
-    build_nets(): sets `generator` and `discriminator`. In the document's order, as a layer draws
-        the seed of its first weights when it is made.
-    build_optimizers(): the discriminator's and the generator's, which may be one and the same.
+    build_nets(): sets `generator` and `discriminator`. It must build the layers in the document's
+        order, because a layer draws the seed of its initial weights when it is created.
+    build_optimizers(): returns the optimizers of D and of G, which may be the same object.
     step(real_images, *noise): the document's iteration on images [B, H, W, C] in [-1, 1] and
-        noise [N, latent_dim], arrays or tensors. Returns the scalars `loss_names`, each from
-        before its own update.
+        noise [N, latent_dim], arrays or tensors. Returns a dict of the scalars `loss_names`, each
+        computed before its own update.
     """
 
     recipe: Recipe
@@ -50,10 +50,10 @@ class Design(keras.Model):
     discriminator: keras.Model  # images -> [B, 1]: probability of being real, or its logit
     usual_name: str
     loss_names = ("d_loss", "g_loss")  # what `step` returns
-    d_loss_terms = 1  # 2 where d_loss is the sum of its real and fake halves, not their mean
+    d_loss_terms = 1  # 2 if d_loss is the sum of its real and fake halves, not their mean
     grid_count = 25  # images in the grid that the document draws
-    compile_with_xla = False  # XLA doubles the speed of small matrices, and halves convolutions
-    samples_in_training_mode = False  # where True, an image is normalised by those beside it
+    compile_with_xla = False  # XLA makes small matrices twice as fast, convolutions half as fast
+    samples_in_training_mode = False  # if True, each image is normalised with its batch
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Design(keras.Model):
         else:
             self.d_optimizer.build(d_variables)
             self.g_optimizer.build(g_variables)
-        self.averages = []  # of all of G's variables over the steps; a step does not touch them
+        self.averages = []  # of all of G's variables over the steps; `step` does not change them
         if self.recipe.average_decay:
             self.averages = [
                 keras.Variable(variable, dtype=variable.dtype, trainable=False, name=variable.name)
@@ -87,21 +87,21 @@ class Design(keras.Model):
         self.compile()
 
     def noise_counts(self, real_count: int | tf.Tensor) -> tuple[int | tf.Tensor, ...]:
-        """How many noise vectors a step on `real_count` images takes: D's and G's."""
+        """The numbers of noise vectors, for D and for G, in a step on `real_count` images."""
         return real_count, real_count
 
     def sample(self, noise: tf.Tensor, average: bool = False) -> tf.Tensor:
-        """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], as the document samples.
+        """Noise [B, latent_dim] -> images [B, H, W, C] in [-1, 1], in the document's way.
 
-        `average`: with the averages of G's variables, which training keeps; until then they are the
-        first weights, or those that were loaded. No variable changes.
+        `average`: use the averages of G's variables. Training updates them; before that they equal
+        the initial weights, or the loaded ones. No variable changes.
         """
         averages = self.kept_averages() if average else ()
         with keras.StatelessScope(list(zip(self.generator.variables, averages, strict=False))):
             return self.generator(noise, training=self.samples_in_training_mode)
 
     def call(self, noise: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """The same as `sample`, whatever `training` is."""
+        """The same as `sample`; ignores `training`."""
         return self.sample(noise)
 
     def grid_name(self, step: int, steps_per_epoch: int) -> str | None:
@@ -109,19 +109,19 @@ class Design(keras.Model):
         return str(step) if step % self.recipe.sample_interval == 0 else None
 
     def grid_noise(self) -> tf.Tensor:
-        """Noise for every grid of a run; a grid shows the first `grid_count` images of it."""
+        """Noise for all grids of a run; a grid shows its first `grid_count` images."""
         count = self.recipe.batch_size if self.samples_in_training_mode else self.grid_count
         return draw_noise(self.recipe, self.seed, 0, GRID_NOISE, count)
 
     def sample_images(self, epoch: int | str, **options: object) -> None:
-        """Draw the grid `<epoch>.png` of a run; `options`: `run`, as for `train`."""
+        """Draw the grid `<epoch>.png` of a run; `options`: `run`, as in `train`."""
         from gan.pictures.gallery import save_samples
 
         save_samples(self, str(epoch), **options)
 
     @property
     def all_variables(self) -> list[keras.Variable]:
-        """All that a step changes: both nets and both optimizers, each variable once, in order."""
+        """All variables that a step changes, in order, each once: both nets and both optimizers."""
         owners = (self.generator, self.discriminator, self.d_optimizer, self.g_optimizer)
         variables = [variable for owner in owners for variable in owner.variables]
         return list({id(variable): variable for variable in variables}.values())
@@ -129,11 +129,11 @@ class Design(keras.Model):
     def kept_averages(self) -> list[keras.Variable]:
         """The averages of `generator.variables`, in order. Raises UserError if none are kept."""
         if not self.averages:
-            raise UserError("this design has no averaged generator: average_decay is 0")
+            raise UserError("no averaged generator: average_decay is 0; set average_decay above 0")
         return self.averages
 
     def start_average(self) -> None:
-        """Set the averages to G's present variables."""
+        """Set the averages to G's current variables."""
         for average, variable in zip(self.averages, self.generator.variables, strict=False):
             average.assign(variable)
 
@@ -145,11 +145,11 @@ class Design(keras.Model):
         images: np.ndarray | None = None,
         **options: object,
     ) -> Outcome:
-        """Train as `python -m gan.train` does, from these weights; a run that exists continues.
+        """Train like `python -m gan.train`, from the current weights; an existing run continues.
 
-        `steps` or `epochs`: the length in all, which `recipe` takes over (default: the recipe's).
-        `images`: your own, uint8 [N, H, W] or [N, H, W, 1 or 3], in the place of `dataset`.
-        `options`: what else `gan.training.loop.train` takes. Raises UserError, RunError.
+        `steps` or `epochs`: the total length, which replaces the recipe's (default: the recipe's).
+        `images`: your own images, uint8 [N, H, W] or [N, H, W, 1 or 3], instead of `dataset`.
+        `options`: the other arguments of `gan.training.loop.train`. Raises UserError, RunError.
         """
         from gan.training import train
 
@@ -164,10 +164,10 @@ class Design(keras.Model):
         jit_compile: bool | None = None,
         steps_per_execution: int = 1,
     ) -> None:
-        """Set how `fit` runs its steps. A new design is compiled already.
+        """Set how `fit` runs its steps. A new design is already compiled.
 
         `run_eagerly`: run the step without compiling it, to debug it. `jit_compile`: compile it
-        with XLA (default: `compile_with_xla`). `steps_per_execution`: steps in a compiled call.
+        with XLA (default: `compile_with_xla`). `steps_per_execution`: steps per compiled call.
         """
         if jit_compile is None:
             jit_compile = self.compile_with_xla and not run_eagerly
@@ -181,12 +181,12 @@ class Design(keras.Model):
         callbacks: list | None = None,
         **options: object,
     ) -> keras.callbacks.History:
-        """Train as any Keras model does, with Keras' callbacks. Use `train` for exact resuming.
+        """Train like any Keras model, with Keras' callbacks. Use `train` for exact resuming.
 
         `x`: images, uint8 or float in [-1, 1], [N, H, W] or [N, H, W, C]; or (images, labels); or a
         `tf.data.Dataset` of batches of either. Labels and `y` are ignored. `batch_size` replaces
         the recipe's; the batches of a Dataset should have that size. `options`: the other arguments
-        of Keras' `fit`. `history` has the mean of each of `loss_names` over an epoch.
+        of Keras' `fit`. `history` has the mean of each loss over an epoch.
         Raises UserError for images of another shape or range, and on several devices.
         """
         from gan.training import KeepAverage
@@ -203,10 +203,10 @@ class Design(keras.Model):
         return super().fit(x, batch_size=batch_size, callbacks=callbacks, **options)
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:
-        """One `step` on a batch of `fit`; the means of its losses so far."""
+        """Run one `step` on a batch of `fit`; return the means of the losses so far."""
         real_images = as_real_images(data, self.image_shape)
         counts = self.noise_counts(tf.shape(real_images)[0])
-        # G's optimizer counts its updates, and is saved: the noise differs in every step.
+        # G's optimizer counts its updates and is saved, so the noise differs in every step.
         noise = draw_step_noise(self.recipe, self.seed, self.g_optimizer.iterations, counts)
         losses = self.step(real_images, *noise)
         for mean in self.loss_means:
@@ -214,18 +214,18 @@ class Design(keras.Model):
         return {mean.name: mean.result() for mean in self.loss_means}
 
     def test_step(self, data: object) -> None:
-        """Raises UserError: no loss says how good a GAN's images are."""
-        raise UserError("a GAN has no validation loss; gan.evaluate measures its images")
+        """Raises UserError: no loss measures the quality of a GAN's images."""
+        raise UserError("a GAN has no validation loss; measure its images with gan.evaluate")
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """What Keras resets at the start of an epoch."""
+        """The metrics that Keras resets at the start of an epoch."""
         return self.loss_means
 
     def save_nets(self, folder: Path | str, average: bool = False) -> None:
         """Write `generator.keras` and `discriminator.keras`, which load without `gan`.
 
-        They have only Keras' own layers and compute the same. `average`: save the averaged
+        They contain only Keras' own layers and compute the same. `average`: save the averaged
         generator. Call the generator of `mlp` with `training=True`, as its document does.
         Raises UserError if no average is kept.
         """
@@ -235,16 +235,16 @@ class Design(keras.Model):
         save_plain(Path(folder, "discriminator.keras"), self.discriminator)
 
     def get_config(self) -> dict:
-        """The arguments that `from_config` builds the same design from."""
+        """The arguments from which `from_config` builds the same design."""
         config = {"image_shape": self.image_shape, "name": self.name, "seed": self.seed}
         return config | {"recipe": asdict(self.recipe)}
 
     @classmethod
     def from_config(cls, config: dict) -> Design:
-        """The design of `get_config`, with the first weights of its seed."""
+        """The design that `get_config` describes, with the initial weights of its seed."""
         return cls(**config | {"recipe": Recipe(**config["recipe"])})
 
     def compile_from_config(self, config: dict) -> None:
-        """Compile as the design in a `.keras` file was compiled."""
+        """Compile with the settings of the design that a `.keras` file holds."""
         names = ("run_eagerly", "jit_compile", "steps_per_execution")
         self.compile(**{name: config[name] for name in names})

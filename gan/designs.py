@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """Where a design is found, and a line about it. Modules load TensorFlow, so they load late."""
+    """Where a design is defined, and one line about it.
+
+    The module is only a name here: importing it would load TensorFlow.
+    """
 
     module: str
     design_class: str
@@ -31,9 +34,9 @@ DESIGNS = {
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of design `name`, with its document's numbers. Raises UserError."""
+    """The recipe of design `name`, with its document's numbers. Raises UserError if unknown."""
     if name not in DESIGNS:
-        raise UserError(f"no design {name!r}; there are {', '.join(DESIGNS)}")
+        raise UserError(f"no design {name!r}; choose one of {', '.join(DESIGNS)}")
     return getattr(import_module(DESIGNS[name].module), DESIGNS[name].recipe)
 
 
@@ -42,9 +45,9 @@ def build_design(
 ) -> Design:
     """Build the nets and optimizers of design `name`, ready to train.
 
-    The first weights are those of `python -m gan.train NAME --seed SEED`. `recipe_overrides`
-    replace the document's numbers; None leaves one as it is. Raises UserError for an unknown name
-    or setting, or a value out of range.
+    The initial weights are those of `python -m gan.train NAME --seed SEED`. `recipe_overrides`
+    replace the document's numbers; None leaves a number unchanged. Raises UserError for an unknown
+    name or setting, or a value out of range.
     """
     recipe = override(find_recipe(name), **recipe_overrides)
     design_class = getattr(import_module(DESIGNS[name].module), DESIGNS[name].design_class)

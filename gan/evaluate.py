@@ -1,4 +1,4 @@
-"""python -m gan.evaluate: how good are the images of a trained run? Measured against real MNIST."""
+"""python -m gan.evaluate: measure the images of a trained run against real MNIST."""
 
 from __future__ import annotations
 
@@ -31,49 +31,50 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(
         "evaluate",
         "Measure the images of a trained run, or of a file, against MNIST's 10,000 test images.",
-        which_run="the newest",
+        which_run="your newest run, or the shipped weights if you have no run",
     )
     add_choice(parser)
     parser.add_argument(
         "--npz",
         metavar="FILE.npz",
         type=a_path,
-        help="the images of this file instead: `images`, uint8 [N, 28, 28]",
+        help="measure the array `images` of this file instead: uint8 [N, 28, 28] or [N, 28, 28, 1]",
     )
     parser.add_argument(
         "--count",
         metavar="N",
         type=positive_int,
         default=COUNT,
-        help=f"images to measure ({COUNT:,}, the most there can be)",
+        help=f"images to measure, {LEAST} to {COUNT:,} (default: {COUNT:,})",
     )
     parser.add_argument(
         "--json",
         metavar="FILE.json",
         type=a_path,
-        help="where the figures go (of a run: experiments/RUN/evaluation.json, with --average "
-        "evaluation-average.json)",
+        help="write the figures to this file (default for a run: evaluation.json in "
+        "experiments/RUN/, with --average evaluation-average.json)",
     )
     parser.add_argument(
         "--data",
         type=not_empty,
         default="auto",
-        help="MNIST: an .npz with x_train and x_test (default: auto: $GAN_DATA, else Keras' own)",
+        help="MNIST as an .npz with x_train and x_test (default: auto, which is $GAN_DATA if set, "
+        "else Keras' mnist.npz)",
     )
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the figures and write them as JSON; 0, or UserError."""
+    """Print the figures and write them as JSON. Returns 0. Raises UserError."""
     options = parse(arguments)
     if options.npz and (options.name or options.design or options.shipped):
         raise UserError("give a run or --npz, not both")
     if options.npz and options.average:
-        raise UserError("--average is for a run; it does not go with --npz")
+        raise UserError("--average is for a run; leave it out with --npz")
     if not LEAST <= options.count <= COUNT:
         raise UserError(f"--count must be from {LEAST} to {COUNT:,}")
     if options.json and (options.json.is_dir() or not options.json.name):
-        raise UserError(f"--json must be a file, and {options.json} is a folder")
+        raise UserError(f"--json must be a file, but {options.json} is a folder")
     trained = None
     if options.npz:
         images = read_images(options.npz)[: options.count]
@@ -96,8 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
     is_real = mnist.is_real
     if not is_real:
         warn(
-            "NOT MNIST: these figures compare with other images than MNIST's, as a classifier of "
-            "MNIST's digits sees both. They compare with no figure of the pages."
+            "NOT MNIST: the real images of this comparison are not MNIST's, but the classifier was "
+            "trained on MNIST. Do not compare these figures with those in the README files."
         )
     source |= {"compared_with": "MNIST" if is_real else "other images"}
     result = source | measure(images, mnist, say)
@@ -113,21 +114,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def load_reference(source: str, count: int) -> Mnist:
-    """MNIST, in which there must be `count` images of either part. Raises UserError."""
+    """Load MNIST. Raises UserError unless each part has at least `count` images."""
     mnist = load_mnist(source, say)
     if (most := min(len(mnist.train), len(mnist.test))) < count:
-        raise UserError(f"there are but {most} images to compare with; choose a smaller --count")
+        raise UserError(f"there are only {most} images to compare with; choose a smaller --count")
     return mnist
 
 
 def read_images(path: Path) -> np.ndarray:
-    """The images uint8 [N, 28, 28, 1] of an .npz as gan.generate writes it. Raises UserError."""
+    """Read images, uint8 [N, 28, 28, 1], from an .npz of gan.generate. Raises UserError."""
     with disk_errors("read", path):
         images = read_npz(path, "images")
     images = images[..., np.newaxis] if images.ndim == 3 else images
     check_shape(images.shape[1:], str(path))
     if len(images) < LEAST:
-        raise UserError(f"{path} holds {len(images)} images; it takes at least {LEAST}")
+        raise UserError(f"{path} holds {len(images)} images; at least {LEAST} are needed")
     return images
 
 
@@ -135,24 +136,25 @@ def check_shape(shape: tuple, where: str) -> None:
     """Raise UserError unless images of `shape` can be compared with MNIST's."""
     if tuple(shape) != (28, 28, 1):
         size = "x".join(map(str, shape))
-        raise UserError(f"{where} has images of {size}; only 28x28x1 compare with MNIST")
+        raise UserError(f"{where} has images of {size}; only 28x28x1 can be compared with MNIST")
 
 
 def publish_again(run: Run, design: Design) -> None:
-    """Put the figures onto the run's page, which was written before they were there.
+    """Write the run's page again, now with the figures.
 
-    A run that was trained meanwhile has come further than `design`, so the page is that of its
-    newest checkpoint. While it is trained, the training writes the page with its next one.
+    The page shows the newest checkpoint, because the run may have more steps now than `design`.
+    While the run is being trained, this does nothing: the training writes the page itself, with
+    its next checkpoint.
     """
     from gan.data.batches import Schedule
     from gan.pictures.gallery import Gallery
 
     if not run.folder.exists():
-        return  # `locked` would make it again
+        return  # `locked` would create it again
     with suppress(UserError), run.locked():
         config = run.config()
         if not config or not (steps := run.resume(design, config, say=lambda line: None)):
-            return  # it was deleted, or started over
+            return  # the run was deleted or started over
         length = {name: config["recipe"][name] for name in LENGTH}
         recipe = override(design.recipe, **length)
         schedule = Schedule(recipe, config["data"]["images"][0], config["seed"])
@@ -163,7 +165,7 @@ def publish_again(run: Run, design: Design) -> None:
 
 
 def table(result: dict) -> str:
-    """The figures beside their floor, as text."""
+    """The figures as a text table, beside their floor: the same figures of real images."""
     lines = [f"{'':30}{'these':>8}{'real':>8}  better"]
     for name, (title, form, better) in FIGURES.items():
         these, real = (format(result[kind][name], form) for kind in ("figures", "floor"))

@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 LARGEST_PICTURE = 40_000  # images in one PNG: 200 x 200
 LARGEST_AREA = 5e8  # bytes of one picture's pixels
-LARGEST_COUNT = 1_000_000  # images: 0.8 GB of 28x28; --nice needs up to three times that memory
+LARGEST_COUNT = 1_000_000  # images: 0.8 GB at 28x28; --nice needs up to three times that memory
 LONGEST_WALK = 1_000  # images
 COUNT = 100
 WALK = (10, 10)  # legs, images per leg
-CANDIDATES = 20  # for each image kept: the d_on_g notebook's number
+CANDIDATES = 20  # per kept image, as in the d_on_g notebook
 ZOOM, LARGEST_ZOOM = 3, 40  # width of an image's pixel in screen pixels
-ENLARGED_UP_TO = 1_000  # images; larger pictures are drawn pixel for pixel
+ENLARGED_UP_TO = 1_000  # images; a picture of more images is not enlarged
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(
         "generate",
         "Draw new images with a trained run. Writes one PNG unless you ask for another output.",
-        which_run="the newest",
+        which_run="your newest run, or the shipped weights if you have no run",
     )
     add_choice(parser)
     parser.add_argument(
@@ -56,7 +56,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--interpolate",
         action="store_true",
-        help="draw a walk through the latent space: a PNG, row by row, and a GIF",
+        help="draw a walk through the latent space, as a PNG (row by row) and as a GIF",
     )
     parser.add_argument(
         "--nice", action="store_true", help="keep only the images that D scores as most real"
@@ -65,31 +65,31 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--candidates",
         metavar="N",
         type=positive_int,
-        help=f"images to draw for each that --nice keeps (default: {CANDIDATES})",
+        help=f"images to draw for each image that --nice keeps (default: {CANDIDATES})",
     )
     parser.add_argument(
         "--out",
         metavar="FILE.png",
         type=a_path,
-        help="write the picture here (default: in images/RUN/)",
+        help="write the picture to this file (default: in images/RUN/)",
     )
     parser.add_argument(
-        "--npz", metavar="FILE.npz", type=a_path, help="write images and D's scores as arrays"
+        "--npz", metavar="FILE.npz", type=a_path, help="write images and D's scores to this file"
     )
     parser.add_argument(
-        "--separate", metavar="DIR", type=a_path, help="write one PNG for each image"
+        "--separate", metavar="DIR", type=a_path, help="write one PNG per image to this folder"
     )
     parser.add_argument(
         "--nets",
         metavar="DIR",
         type=a_path,
-        help="write no images, but generator.keras and discriminator.keras for plain Keras",
+        help="write generator.keras and discriminator.keras for plain Keras, and no images",
     )
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns 0. Raises UserError."""
+    """Run the command. Returns 0. Raises UserError."""
     options = parse(arguments)
     check(options)
     if options.interpolate:
@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
         candidates = count * (options.candidates or CANDIDATES)
         drawn = with_progress(draw_samples(design, options.seed, candidates, average), candidates)
         best, everything = keep_best(drawn, count)
-        print(f"D's score of all {candidates:,}: {everything}")
+        print(f"D's scores of all {candidates:,} images: {everything}")
         chunks = [best]
     else:
         chunks = with_progress(draw_samples(design, options.seed, count, average), count)
@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Raise UserError for options that cannot be combined."""
+    """Raise UserError for options that are invalid or cannot be combined."""
     if options.candidates and not options.nice:
         raise UserError("--candidates needs --nice")
     for option, other in (("count", "grid"), ("interpolate", "count"), ("interpolate", "nice")):
@@ -148,12 +148,14 @@ def check(options: argparse.Namespace) -> None:
             raise UserError(f"give --{option} or --{other}, not both")
     if options.interpolate and options.grid and options.grid[0] < 2:
         raise UserError(
-            "--interpolate needs a --grid of two rows or more: each row is one leg of the walk"
+            "--interpolate needs a --grid with two rows or more: each row is one leg of the walk"
         )
     if options.zoom and options.zoom > LARGEST_ZOOM:
         raise UserError(f"--zoom can be at most {LARGEST_ZOOM}")
     if options.zoom and options.npz and not (options.out or options.separate):
-        raise UserError("--zoom is for pictures; an .npz holds the pixels as they are")
+        raise UserError(
+            "--zoom is for pictures, and --npz writes none; leave out --zoom or add --out"
+        )
     of_images = ("count", "grid", "zoom", "interpolate", "nice", "out", "npz", "separate")
     if options.nets and (given := [f"--{name}" for name in of_images if getattr(options, name)]):
         raise UserError(f"--nets saves no images: leave out {' '.join(given)}")
@@ -162,22 +164,22 @@ def check(options: argparse.Namespace) -> None:
         if path and path.suffix.lower() != ending:
             raise UserError(f"--{option} must be a {ending} file, not {str(path)!r}")
         if path and path.is_dir():
-            raise UserError(f"--{option} must be a file, and {path} is a folder")
+            raise UserError(f"--{option} must be a file, but {path} is a folder")
 
 
 class Outputs(NamedTuple):
-    """What to write: one picture of all images, a GIF, an archive, a folder with a PNG for each."""
+    """What to write: one picture of all images, a GIF, an .npz, a folder with one PNG per image."""
 
     picture: Path | None = None
     gif: Path | None = None
     archive: Path | None = None
     separate: Path | None = None
-    columns: int | None = None  # of the picture; None: as many as rows
+    columns: int | None = None  # of the picture; None: int(sqrt(number of images))
     zoom: int | None = None
 
 
 def choose_outputs(options: argparse.Namespace, trained: Run | Shipped) -> Outputs:
-    """The outputs that the options ask for; by default one picture in the run's folder."""
+    """The outputs that the options ask for. The default is one picture in the run's folder."""
     usual = "walk" if options.interpolate else "nice" if options.nice else "generated"
     usual += "-average" if options.average else ""
     others = options.npz or options.separate or options.nets
@@ -189,7 +191,7 @@ def choose_outputs(options: argparse.Namespace, trained: Run | Shipped) -> Outpu
 
 
 def check_count(count: int, outputs: Outputs, shape: Sequence[int]) -> None:
-    """Raise UserError for more images of `shape` than the outputs can hold."""
+    """Raise UserError if `count` images of `shape` are too many for the outputs."""
     largest = LARGEST_PICTURE if outputs.picture else LARGEST_COUNT
     if count > largest:
         hint = "; use --npz or --separate for more" if outputs.picture else ""
@@ -203,17 +205,17 @@ def check_count(count: int, outputs: Outputs, shape: Sequence[int]) -> None:
 
 
 def usual_zoom(count: int) -> int:
-    """How many screen pixels wide a pixel is in a picture of `count` images."""
+    """The default zoom of a picture of `count` images."""
     return ZOOM if count <= ENLARGED_UP_TO else 1
 
 
 def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs) -> None:
-    """Write `count` samples of `shape`, a chunk at a time, to `outputs`, and print where."""
+    """Write `count` samples of `shape` to `outputs`, chunk by chunk, and print the paths."""
     import numpy as np
 
     from gan.evaluation.archive import archive_of
     from gan.evaluation.sampling import summary
-    from gan.pictures.grid import film_zoom, save_film, save_grid
+    from gan.pictures.grid import gif_zoom, save_grid, save_images_gif
 
     picture, gif, archive, separate, columns, zoom = outputs
     images, scores, digits = [], [], len(str(count - 1))
@@ -231,8 +233,8 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
     if picture:
         save_grid(picture, np.concatenate(images), zoom or usual_zoom(count), columns)
     if gif:
-        save_film(gif, np.concatenate(images), zoom or film_zoom(shape[1]))
-    print(f"D's score of these {count:,}: {summary(np.concatenate(scores))}")
+        save_images_gif(gif, np.concatenate(images), zoom or gif_zoom(shape[1]))
+    print(f"D's scores of these {count:,} images: {summary(np.concatenate(scores))}")
     if picture:
         print(f"{shown_path(picture)}: {count:,} images")
     if gif:

@@ -1,9 +1,10 @@
-"""The dense GAN of the PyTorch article: PyTorch's semantics, in Keras.
+"""The dense GAN of the PyTorch article: Keras code that computes as PyTorch does.
 
-G is a multilayer perceptron 128-256-512-1024 with BatchNorm before LeakyReLU, D another, 512-256.
-What is distinctive: the 0.8 in `BatchNorm1d(n, 0.8)` is epsilon, not momentum; G is always in
-training mode, so each image is normalised by those beside it; weights, BatchNorm and Adam are
-PyTorch's (`gan.layers.pytorch`). The document has no functions for its nets; the names are ours.
+G is a multilayer perceptron of 128-256-512-1024 units, with BatchNorm before LeakyReLU; D has
+512-256. Three things are unusual: the 0.8 in `BatchNorm1d(n, 0.8)` is epsilon, not momentum; G is
+always in training mode, so each image is normalised with its batch; initial weights, BatchNorm and
+Adam are PyTorch's (`gan.layers.pytorch`). The document has no functions for its nets; the function
+names are ours.
 
     make train-mlp          python -m gan.train mlp          50 epochs, 10 minutes on 2 cores
 
@@ -33,7 +34,7 @@ MLP = Recipe(
     noise="normal",
     order="shuffled",
     last_batch="kept",  # 32 images
-    sample_interval=400,  # the document does not say: that of the code it follows
+    sample_interval=400,  # not in the document; from the code that it follows
 )
 
 
@@ -46,7 +47,7 @@ def make_generator(latent_dim: int, image_shape: tuple, sync_batchnorm: bool) ->
     model.add(layers.LeakyReLU(negative_slope=0.2))
     for inputs, units in ((128, 256), (256, 512), (512, 1024)):
         model.add(linear(inputs, units))
-        # The document's second argument, 0.8, is PyTorch's epsilon; its momentum is Keras' 0.9.
+        # The document's second argument, 0.8, is epsilon. PyTorch's default momentum is Keras' 0.9.
         model.add(BatchNorm1d(momentum=0.9, epsilon=0.8, synchronized=sync_batchnorm))
         model.add(layers.LeakyReLU(negative_slope=0.2))
     model.add(linear(1024, height * width * channels, activation="tanh"))
@@ -89,12 +90,12 @@ class MLPGAN(Design):
     def step(
         self, real_images: tf.Tensor, d_noise: tf.Tensor, g_noise: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """One iteration: D on `real_images` [B, H, W, C] and as many fakes, then G.
+        """One iteration: train D on B `real_images` [B, H, W, C] and B fakes, then G.
 
-        Both noises are [B, latent_dim]. Returns scalars, each from before its own update: `d_loss`,
-        the sum of the means over real and fake images, and `g_loss`.
+        Both noise tensors are [B, latent_dim]. Returns scalars, each computed before its own
+        update: `d_loss`, the mean over real images plus the mean over fake images, and `g_loss`.
         """
-        # Training mode here too, so the moving statistics move twice a step. They are never used.
+        # Training mode here too, so the moving statistics change twice a step. They are never used.
         fake_images = self.generator(d_noise, training=True)
         with tf.GradientTape() as tape:
             real_loss = binary_crossentropy(1.0, self.discriminator(real_images))

@@ -1,7 +1,8 @@
-"""The settings every design has.
+"""The settings of a design.
 
-Here stand each setting's type, range and help, once; the numbers stand in the design's own
-module, as its document gives them. The options of `python -m gan.train` are made from this class.
+This module defines the type, range and help text of each setting, once. The values are in the
+design's own module, as in its document. The options of `python -m gan.train` are made from
+`Recipe`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from gan.support.errors import UserError
 
 
 def _number(kind: type, least: float, most: float, wanted: str) -> Callable:
-    """A check that a value, or the text of one, is a number from `least` to `most`."""
+    """A check that a value, or its text, is a number from `least` to `most`."""
 
     def check(value: object) -> int | float:
         try:
@@ -33,17 +34,17 @@ def _whole_number(least: int, most: int) -> Callable:
 
 
 positive_int = _whole_number(1, 2**31 - 1)
-size_number = _whole_number(1, 2**16)  # of a batch or a vector; more than this fills any memory
+size_number = _whole_number(1, 2**16)  # of a batch or a vector; larger ones fill any memory
 device_number = _whole_number(1, 64)
-seed_number = _whole_number(0, 2**31 - 1)  # as NumPy, Keras and TensorFlow all take it
+seed_number = _whole_number(0, 2**31 - 1)  # the range that NumPy, Keras and TensorFlow accept
 positive_float = _number(float, 5e-324, 1e6, "a number above 0, at most a million")
-fraction = _number(  # 1 less this much is above 0 in float32
+fraction = _number(  # 1 - 0.99999 is still above 0 in float32
     float, 0, 0.99999, "a number of at least 0 and at most 0.99999"
 )
 
 
 def is_side(pixels: int) -> bool:
-    """Whether images may be so high or wide: the convolutional designs halve them twice."""
+    """Whether images may have this height or width: the convolutional designs halve it twice."""
     return pixels % 4 == 0 and 12 <= pixels <= 1024
 
 
@@ -56,7 +57,7 @@ def side_lengths(value: str) -> tuple[int, int]:
             raise ValueError
     except ValueError:
         raise UserError(
-            "must be as 28 or 32x48 (height x width), multiples of 4 from 12 to 1024, "
+            "must be a size like 28 or 32x48 (height x width), in multiples of 4 from 12 to 1024, "
             f"not {value!r}"
         ) from None
     return height, width
@@ -67,12 +68,12 @@ def rows_and_columns(value: str) -> tuple[int, int]:
     try:
         rows, columns = (positive_int(count) for count in str(value).lower().split("x"))
     except ValueError:
-        raise UserError(f"must be as 5x8 (rows x columns), not {value!r}") from None
+        raise UserError(f"must be a grid like 5x8 (rows x columns), not {value!r}") from None
     return rows, columns
 
 
 def yes_or_no(value: object) -> bool:
-    """A switch."""
+    """A check that a value is True or False."""
     if not isinstance(value, bool):
         raise UserError(f"must be True or False, not {value!r}")
     return value
@@ -91,7 +92,7 @@ def one_of(*choices: str) -> Callable:
 
 
 def checked(name: str, check: Callable, value: object) -> Any:
-    """What `check` makes of `value`. Raises UserError that names the setting."""
+    """The result of `check(value)`. Raises UserError with the name of the setting."""
     try:
         return check(value)
     except UserError as error:
@@ -99,7 +100,7 @@ def checked(name: str, check: Callable, value: object) -> Any:
 
 
 def setting(check: Callable, help: str, **default: object) -> Any:
-    """Declare a field with what its command-line option needs."""
+    """Declare a field with the check and the help text of its command-line option."""
     return field(metadata={"check": check, "help": help}, **default)
 
 
@@ -107,18 +108,18 @@ def setting(check: Callable, help: str, **default: object) -> Any:
 class Recipe:
     """How one design is trained. None means that the design has no such setting.
 
-    A setting that is added must have here, as its default, what was done before there was one: a
-    run's config that lacks the setting is read so. Raises UserError, naming the setting, for a
-    value of the wrong type or out of range.
+    The default of a new setting must keep the old behaviour, because older runs have no such
+    setting in their config and get the default. Raises UserError with the name of the setting if
+    a value has the wrong type or is out of range.
     """
 
     steps: int | None = setting(
         positive_int, "train for this many steps in all (a step uses one batch)", default=None
     )
     epochs: int | None = setting(
-        positive_int, "train for this many passes through the data, instead", default=None
+        positive_int, "train for this many passes through the data instead of steps", default=None
     )
-    batch_size: int = setting(size_number, "real images in a step")
+    batch_size: int = setting(size_number, "real images per step")
     latent_dim: int = setting(size_number, "length of a noise vector")
     learning_rate: float = setting(positive_float, "learning rate of both nets")
     beta_1: float | None = setting(fraction, "Adam's decay rate of the first moment", default=None)
@@ -134,14 +135,14 @@ class Recipe:
     )
     last_batch: str | None = setting(
         one_of("kept", "dropped"),
-        "kept or dropped: an epoch's last batch if it is not complete",
+        "keep or drop the last batch of an epoch if it is incomplete",
         default=None,
     )
     sample_interval: int | None = setting(
-        positive_int, "steps from one grid of samples to the next", default=None
+        positive_int, "draw a grid of samples every N steps", default=None
     )
     checkpoint_epochs: int | None = setting(
-        positive_int, "epochs from one checkpoint that is kept for good to the next", default=None
+        positive_int, "keep one checkpoint permanently every N epochs", default=None
     )
 
     average_decay: float = setting(
@@ -152,7 +153,7 @@ class Recipe:
 
     sync_batchnorm: bool = setting(
         yes_or_no,
-        "on several devices, BatchNorm's statistics are of the whole batch",
+        "on several devices, compute BatchNorm's statistics over the whole batch",
         default=False,
     )
 
@@ -173,11 +174,11 @@ class Recipe:
 
 
 LENGTH = ("steps", "epochs")
-FREE = (*LENGTH, "average_decay")  # may change when a run goes on, as no step depends on them
+FREE = (*LENGTH, "average_decay")  # may change when a run continues: no step depends on them
 
 
 def override(recipe: Recipe, **overrides: object) -> Recipe:
-    """`recipe` with some settings replaced; None leaves one as it is.
+    """`recipe` with some settings replaced; None leaves a setting unchanged.
 
     `epochs` replaces `steps` and the other way round. Raises UserError for a setting that the
     design does not have.

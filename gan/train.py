@@ -1,4 +1,4 @@
-"""python -m gan.train DESIGN: train one of the designs, or go on training it."""
+"""python -m gan.train DESIGN: train a design, or continue its training."""
 
 from __future__ import annotations
 
@@ -29,13 +29,12 @@ LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """The options of the command line; `DESIGN --help` shows that design's own defaults."""
+    """Parse the command line. `DESIGN --help` shows the defaults of that design."""
     designs = "\n".join(f"  {name:<10} {entry.summary}" for name, entry in DESIGNS.items())
     parser = make_parser(
         "train",
-        "Train a design; the same command again continues where it stopped.\n\ndesigns:\n"
-        + designs,
-        which_run="named after the design",
+        "Train a design. To continue a stopped run, repeat its command.\n\ndesigns:\n" + designs,
+        which_run="the design's name",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="`python -m gan.train DESIGN --help` shows the settings and defaults of one design.",
     )
@@ -46,7 +45,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def asks_about(arguments: list[str]) -> str | None:
-    """The design whose help the command line asks for."""
+    """The design for which the command line asks for help, or None."""
     before = "--fresh"
     for word in arguments if {"-h", "--help"} & set(arguments) else []:
         takes_value = before.startswith("--") and "=" not in before and before not in FLAGS
@@ -57,21 +56,22 @@ def asks_about(arguments: list[str]) -> str | None:
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a training takes besides its recipe."""
+    """Add the options that are not settings of a recipe."""
     parser.add_argument(
         "--data",
         type=not_empty,
         default="auto",
-        help="auto, mnist, fashion, synthetic, an .npz as Keras' mnist.npz, a folder of IDX files "
-        "or of images (default: auto: $GAN_DATA, else MNIST, else the built-in digits)",
+        help="auto, mnist, fashion, synthetic, an .npz like Keras' mnist.npz, or a folder of IDX "
+        "files or images (default: auto, which is $GAN_DATA if set, else MNIST, else the built-in "
+        "digits)",
     )
     parser.add_argument(
         "--image-size",
         metavar="HxW",
         type=side_lengths,
-        help="resize the images of a folder (default: as they are)",
+        help="resize the images of a folder to height x width (default: no resizing)",
     )
-    parser.add_argument("--fresh", action="store_true", help="start the run over, deleting it")
+    parser.add_argument("--fresh", action="store_true", help="delete the old run and start over")
     parser.add_argument(
         "--tensorboard",
         action="store_true",
@@ -82,26 +82,26 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         type=positive_float,
         metavar="S",
         default=CHECKPOINT_SECONDS,
-        help=f"seconds from one checkpoint to the next (default: {CHECKPOINT_SECONDS:g})",
+        help=f"save a checkpoint every S seconds (default: {CHECKPOINT_SECONDS:g})",
     )
     parser.add_argument(
         "--devices",
         metavar="N",
         type=device_number,
-        help="train on this many GPUs (default: all); without a GPU, split the CPU into as many",
+        help="train on N GPUs (default: all); without a GPU, split the CPU into N devices",
     )
     parser.add_argument(
         "--connect-seconds",
         type=positive_float,
         metavar="S",
         default=CONNECT_SECONDS,
-        help="seconds to wait for the other workers that TF_CONFIG names "
+        help="wait at most S seconds for the other workers in TF_CONFIG "
         f"(default: {CONNECT_SECONDS:g})",
     )
 
 
 def add_settings(parser: argparse.ArgumentParser, recipe: Recipe | None) -> None:
-    """Add an option for each setting; of one `recipe` only those it has, with its numbers."""
+    """Add an option for each setting. With `recipe`: only its settings, with its defaults."""
     settings = parser.add_argument_group("settings")
     length = settings.add_mutually_exclusive_group()
     for field in fields(Recipe):
@@ -122,7 +122,7 @@ def add_settings(parser: argparse.ArgumentParser, recipe: Recipe | None) -> None
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train as the command line says; 0 at the end of the run, 128 + signal when stopped."""
+    """Train as the command line says. Returns 0, or 128 + signal number if a signal stopped it."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     run = Run(options.name or options.design, options.root)
     config = None if options.fresh else run.config()
@@ -169,32 +169,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> Dataset:
-    """The data that `source` means; `auto` means the same again for a run that has a `config`."""
+    """Load the data `source`. For a run that has a `config`, `auto` means the data of that run."""
     if source == "auto" and config is not None:
         data = config["data"]
         if data["source"] == ARRAY:
             raise UserError(
-                f"the run was trained on {ARRAY}; continue it there: design.train(images=...)"
+                f"the run was trained on {ARRAY}; continue it in Python: design.train(images=...)"
             )
         try:
             dataset = load_images(data["source"], image_size or data["resized_to"], say)
         except UserError as error:
-            dataset = load_images(source, image_size, say)  # it may have moved
+            dataset = load_images(source, image_size, say)  # the file may have moved
             if dataset.digest != data["digest"]:
                 raise UserError(
-                    f"the run was started with {data['name']}, and that cannot be found: {error}; "
+                    f"the run was started with {data['name']}, which cannot be found: {error}; "
                     "if it has moved, give its path with --data or GAN_DATA"
                 ) from None
             return dataset
         named = os.environ.get("GAN_DATA") or "auto"
         if named != "auto" and not holds(named, dataset):
-            say(f"the run keeps {dataset.name}, not GAN_DATA's images; --fresh starts over")
+            say(f"the run still uses {dataset.name}, not GAN_DATA's images; --fresh starts over")
         return dataset
     return load_images(source, image_size, say)
 
 
 def holds(source: str, dataset: Dataset) -> bool:
-    """Whether `source` means the same images as `dataset`."""
+    """Whether `source` holds the same images as `dataset`."""
     if Path(source).resolve() == Path(dataset.source).resolve():
         return True
     with suppress(UserError):
@@ -203,24 +203,25 @@ def holds(source: str, dataset: Dataset) -> bool:
 
 
 def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
-    """Say how far the run came, where its pictures are, and what can be done next."""
+    """Print how far the run is, where its pictures are, and the next commands."""
     if outcome.stopped_by:
-        say(f"stopped after step {outcome.done:,} of {outcome.total:,}; all of it is saved")
+        say(f"stopped after step {outcome.done:,} of {outcome.total:,}; everything is saved")
         workers = " for each worker, with its TF_CONFIG" if read_cluster() else ""
-        say(f"  go on     {self_command(drop=['--fresh'])}{workers}")
+        say(f"  continue  {self_command(drop=['--fresh'])}{workers}")
         return
     if outcome.trained:
         rate = outcome.trained / outcome.seconds
         seconds = duration(outcome.seconds)
-        say(f"trained {outcome.trained:,} steps in {seconds} ({rate:.3g} it/s), all included")
+        speed = f"{rate:.3g} it/s, with compiling, pictures and checkpoints"
+        say(f"trained {outcome.trained:,} steps in {seconds} ({speed})")
     else:
         command = self_command(drop=["--fresh"])
         longer = self_command(drop=[*LENGTH_OPTIONS, "--fresh"])
         more = f", more than {outcome.total:,}" if outcome.done > outcome.total else ""
         say(f"run {run.name!r} is finished: it has {outcome.done:,} steps{more}")
-        say(f"  longer    {longer} --steps {2 * outcome.done}")
-        say(f"  again     {command} --fresh")
-    last = " (the last: final.png)" if run.grid("final").exists() else ""
+        say(f"  extend    {longer} --steps {2 * outcome.done}")
+        say(f"  restart   {command} --fresh")
+    last = " (the last one is final.png)" if run.grid("final").exists() else ""
     say(f"  pictures  {shown_path(run.images)}/{last}")
     say(f"  page      {shown_path(run.images / 'index.html')}")
     say(f"  losses    {shown_path(run.metrics)}")
@@ -229,7 +230,7 @@ def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
 
 
 def self_command(drop: list[str]) -> str:
-    """The command that is running, without the options in `drop` and their values."""
+    """The running command without the options in `drop` and their values."""
     kept, skip_value = [], False
     for word in sys.argv[1:]:
         option = word.split("=")[0]

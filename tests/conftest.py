@@ -1,10 +1,12 @@
 """What the tests share: small data, a home of their own, the commands as a user runs them."""
 
+import functools
 import os
 
 import numpy as np
 import pytest
 from faults import REPOSITORY, finish, start  # noqa: F401
+from PIL import Image
 
 from gan.cli import load_tensorflow, run_command
 from gan.data import download
@@ -13,6 +15,9 @@ from gan.data.digits import draw_digits
 REAL_MNIST = os.environ.get("GAN_DATA")
 
 STEPS, BATCH = 12, 32
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # two processes share the cores, and so do their commands
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 load_tensorflow()
 import keras  # noqa: E402
@@ -48,6 +53,26 @@ def run_here(main, *arguments) -> int:
     return exit_info.value.code
 
 
+@functools.cache
+def _built_once(name: str, options: tuple) -> tuple:
+    from gan.designs import build_design
+
+    design = build_design(name, **dict(options))
+    variables = [*design.all_variables, *design.averages]
+    return design, [(variable, variable.numpy()) for variable in variables]
+
+
+def built(name: str, **options):
+    """The design that `build_design` gives, but built once: every call resets its variables.
+
+    Not for a test that needs two of them at once, or changes more than variables.
+    """
+    design, values = _built_once(name, tuple(options.items()))
+    for variable, value in values:
+        variable.assign(value)
+    return design
+
+
 @pytest.fixture
 def float64():
     """Nets in float64, where equality does not depend on the order of sums."""
@@ -58,12 +83,17 @@ def float64():
             yield
 
 
+def draw_nothing(columns, picture):
+    Image.new("L", (1, 1)).save(picture)
+
+
 @pytest.fixture(scope="module")
-def without_xla():
-    """Dense designs that need not compile for seconds, where a test is not about their steps."""
+def quick_runs():
+    """Runs without two things that take seconds each: compiling with XLA, and Matplotlib."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gan.dense.GAN.compile_with_xla", False)
         patch.setattr("gan.mlp.MLPGAN.compile_with_xla", False)
+        patch.setattr("gan.pictures.gallery.draw_curves", draw_nothing)
         yield
 
 

@@ -258,7 +258,7 @@ def swapped_checkpoint(place: Place) -> None:
     shutil.rmtree(newest(run))
     theirs = newest(other / "experiments" / "run")
     shutil.copytree(theirs, run / "checkpoints" / theirs.name)
-    place.goes_on(root, "of another step or run")
+    place.goes_on(root, "belongs to another step or run")
 
 
 def limited(size: int) -> dict:
@@ -296,7 +296,7 @@ def weights_not_finite(place: Place) -> None:
     """Losses are from before an update: after this one step they are numbers, and G is not."""
     root = place.fresh("not-finite")
     process = place.train(root, "--learning-rate", "1e4", "--steps", 1)
-    place.refuses(process, 1, "after step 1 a variable is NaN or infinite; it had no checkpoint")
+    place.refuses(process, 1, "after step 1 a variable is NaN or infinite; no checkpoint was saved")
     expect(not list(root.glob("experiments/run/checkpoints/*")), "a checkpoint was saved")
     expect(not list(root.glob("images/run/final*")), "final.png was drawn")
 

@@ -13,6 +13,7 @@ from gan.designs import build_design
 from gan.recipe import override
 from gan.runs import Run
 
+pytestmark = pytest.mark.usefixtures("quick_runs")
 DESIGNS = {"dense": Adam, "dense-sgd": SGD}
 
 

@@ -6,6 +6,7 @@ import pytest
 from conftest import (
     REPOSITORY,
     assert_changed,
+    built,
     run_here,
     step_inputs,
     weights,
@@ -23,7 +24,7 @@ from gan.pictures import save_grid
 from gan.runs import Run
 from gan.support.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("without_xla")
+pytestmark = pytest.mark.usefixtures("quick_runs")
 
 # trainable and other variables of G, of D
 PARAMETERS = {
@@ -89,7 +90,7 @@ def test_the_table_has_the_five_designs():
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameter_counts(name):
-    design = build_design(name)
+    design = built(name)
     assert PARAMETERS[name] == (
         size(design.generator.trainable_variables),
         size(design.generator.non_trainable_variables),
@@ -100,7 +101,7 @@ def test_parameter_counts(name):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_recipe_has_the_documents_numbers(name):
-    recipe = build_design(name).recipe
+    recipe = built(name).recipe
     for setting, value in RECIPES[name].items():
         assert getattr(recipe, setting) == value
     assert recipe.latent_dim == 100
@@ -111,7 +112,7 @@ def test_the_recipe_has_the_documents_numbers(name):
 @pytest.mark.parametrize(("name", "slope"), [("dense", 0.2), ("mlp", 0.2), ("dcgan", 0.3)])
 def test_leaky_relus_have_their_documents_slope(name, slope):
     """dcgan's is Keras' default, on which its document relies."""
-    design = build_design(name)
+    design = built(name)
     leaky = [
         layer.negative_slope
         for net in (design.generator, design.discriminator)
@@ -129,13 +130,13 @@ def test_dcgans_d_drops_out_on_real_and_on_fake_images(monkeypatch):
         return inputs
 
     monkeypatch.setattr(Dropout, "call", call)
-    one_step(build_design("dcgan", batch_size=8))
+    one_step(built("dcgan", batch_size=8))
     assert modes == [True] * 4  # two layers, once for each half
 
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_nets_keep_their_contract(name):
-    design = build_design(name)
+    design = built(name)
     noise = np.random.default_rng(0).normal(size=(6, 100)).astype("float32")
     images = design.sample(noise)
     assert images.shape == (6, 28, 28, 1)
@@ -178,7 +179,7 @@ def test_each_update_changes_its_own_net_only(name, still):
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_each_optimizer_ticks_as_the_documents_does(name):
-    design = build_design(name, batch_size=8)
+    design = built(name, batch_size=8)
     one_step(design)
     ticks = {"dense": (3, 3), "dense-sgd": (2, 1)}.get(name, (1, 1))
     assert (int(design.d_optimizer.iterations), int(design.g_optimizer.iterations)) == ticks
@@ -186,7 +187,7 @@ def test_each_optimizer_ticks_as_the_documents_does(name):
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_a_step_never_sets_trainable(name, monkeypatch):
-    design = build_design(name, batch_size=8)
+    design = built(name, batch_size=8)
 
     def refuse(self, value):
         raise AssertionError("trainable was set")
@@ -199,7 +200,7 @@ def test_a_step_never_sets_trainable(name, monkeypatch):
 @pytest.mark.parametrize("name", ["dense", "d-on-g", "mlp"])
 def test_g_learns_where_d_is_sure(name):
     """The loss comes from the logit; a probability clipped at 1e-7 would give 16, no gradient."""
-    design = build_design(name, batch_size=8)
+    design = built(name, batch_size=8)
     dense = [x for x in design.discriminator.layers if isinstance(x, keras.layers.Dense)]
     dense[-1].bias.assign([-50.0])
     before = design.generator.layers[0].kernel.numpy()
@@ -223,7 +224,7 @@ def test_a_grid_shows_the_one_noise_after_its_step(tmp_path, small_data, name):
 @pytest.mark.parametrize("name", DESIGNS)
 def test_moving_statistics_move_when_the_documents_do(name):
     """Once a step; with mlp twice, as its G is in training mode for D's fakes too."""
-    design = build_design(name, batch_size=8)
+    design = built(name, batch_size=8)
     norm = next(
         layer
         for layer in design.generator.layers
@@ -270,8 +271,8 @@ def test_one_seed_gives_equal_nets_that_stay_equal():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", DESIGNS)
-def test_every_design_trains_on_an_array_and_knows_it_again(tmp_path, name):
+@pytest.mark.parametrize("name", ["dense-sgd", "dcgan"])
+def test_a_design_trains_on_an_array_and_knows_it_again(tmp_path, name):
     images = np.random.default_rng(0).integers(0, 256, (20, 12, 12), np.uint8)
     options = {"images": images, "run": Run("mine", tmp_path)}
     build = lambda: build_design(name, [12, 12, 1], batch_size=4)  # noqa: E731
@@ -290,7 +291,7 @@ def test_an_array_run_is_continued_in_python(tmp_path, capsys):
     design = build_design("dense", (12, 12, 1), batch_size=4)
     design.train(steps=1, images=images, run=Run("dense", tmp_path))
     assert run_here(train.main, "dense", "--root", tmp_path) == 2
-    assert "continue it there: design.train(images=...)" in capsys.readouterr().err
+    assert "continue it in Python: design.train(images=...)" in capsys.readouterr().err
 
 
 def test_designs_are_named_as_in_the_table():
@@ -300,7 +301,7 @@ def test_designs_are_named_as_in_the_table():
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_a_design_is_a_keras_model_of_its_samples(name):
-    design = build_design(name)
+    design = built(name)
     noise = np.random.default_rng(0).normal(size=(4, 100)).astype("float32")
     assert isinstance(design, keras.Model)
     np.testing.assert_array_equal(design(noise), design.sample(noise))
@@ -308,7 +309,7 @@ def test_a_design_is_a_keras_model_of_its_samples(name):
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_nets_are_saved_and_loaded_as_any_keras_model(tmp_path, name):
-    design = build_design(name)
+    design = built(name)
     for net in (design.generator, design.discriminator):
         net.save(tmp_path / "net.keras")
         again = keras.models.load_model(tmp_path / "net.keras")
@@ -349,8 +350,10 @@ def test_it_trains_resumes_exactly_and_samples(tmp_path, small_data, name):
     assert means[1] > means[0]
 
 
-def test_dcgan_keeps_the_checkpoints_of_its_document(tmp_path, small_data):
-    options = ["--data", small_data, "--batch-size", 200, "--root", tmp_path, "--epochs", 7]
+def test_dcgan_keeps_the_checkpoints_of_its_document(tmp_path):
+    tiny = tmp_path / "tiny.npz"
+    np.savez(tiny, x_train=np.zeros((8, 12, 12), np.uint8))
+    options = ["--data", tiny, "--batch-size", 8, "--root", tmp_path, "--epochs", 7]
     options += ["--checkpoint-epochs", 2, "--checkpoint-seconds", 1e-9]
     assert run_here(train.main, "dcgan", *options) == 0
     assert Run("dcgan", tmp_path).checkpoints.steps() == [2, 4, 5, 6, 7]

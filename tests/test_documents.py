@@ -18,7 +18,7 @@ def test_designs_are_named_and_a_wrong_name_is_refused(monkeypatch, capsys):
     # Without a name it is all of them, of which the first is begun.
     monkeypatch.setattr("sys.argv", ["reproduce_documents.py"])
     assert run_here(lambda _: reproduce_documents.main()) == 2
-    assert "this takes the real MNIST" in capsys.readouterr().err
+    assert "this needs the real MNIST" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from gan.evaluation import metrics
 from gan.runs import Run, load
 from gan.runs.trained import REFERENCE
 
-pytestmark = pytest.mark.usefixtures("without_xla")
+pytestmark = pytest.mark.usefixtures("quick_runs")
 COUNT = 200
 
 
@@ -30,13 +30,13 @@ def data(tmp_path_factory):
 
 def test_a_run_is_measured(tmp_path, data, capsys):
     options = ("--root", tmp_path, "--data", data)
-    assert run_here(train.main, "dense", *options, "--steps", 3, "--batch-size", 8) == 0
+    assert run_here(train.main, "dense-sgd", *options, "--steps", 3, "--batch-size", 8) == 0
     capsys.readouterr()
     assert run_here(evaluate.main, *options, "--count", COUNT) == 0
     out = capsys.readouterr().out
-    assert "run 'dense': dense, 3 steps on mnist.npz; drawing 200 images" in out
-    result = json.loads((tmp_path / "experiments" / "dense" / "evaluation.json").read_text())
-    assert (result["design"], result["steps"], result["count"]) == ("dense", 3, COUNT)
+    assert "run 'dense-sgd': dense-sgd, 3 steps on mnist.npz; drawing 200 images" in out
+    result = json.loads((tmp_path / "experiments" / "dense-sgd" / "evaluation.json").read_text())
+    assert (result["design"], result["steps"], result["count"]) == ("dense-sgd", 3, COUNT)
     figures, floor = result["figures"], result["floor"]
     assert figures.keys() == floor.keys() == {*metrics.FIGURES, "digits"}
     # Three steps make noise: hardly one is like the real ones, of which others are.
@@ -92,12 +92,11 @@ def test_the_file_that_generate_writes_gives_the_figures_of_the_run(tmp_path, da
     assert one == other
 
 
-@pytest.mark.usefixtures("without_xla")
 def test_the_page_is_of_the_newest_checkpoint(tmp_path, small_data):
     """Also where the run was trained, and its checkpoint pruned, while it was measured."""
-    options = ("dense", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
+    options = ("dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
     assert run_here(train.main, *options, "--steps", 5) == 0
-    run = Run("dense", tmp_path)
+    run = Run("dense-sgd", tmp_path)
     design, _ = load(run)
     assert run_here(train.main, *options, "--steps", 9) == 0
     shutil.rmtree(run.checkpoints.path(5))
@@ -120,7 +119,7 @@ def test_the_page_is_of_the_newest_checkpoint(tmp_path, small_data):
 def test_without_mnist_it_says_what_to_do(tmp_path):
     code, out, err = finish(start("evaluate", "--root", tmp_path, "--shipped"))
     assert (code, out.startswith("downloading")) == (2, True)
-    assert "this takes the real MNIST" in err
+    assert "this needs the real MNIST" in err
     assert "GAN_DATA" in err
     assert err.count("\n") == 1
 
@@ -133,12 +132,12 @@ BAD = {
     "no file": (["--npz", "nosuch.npz"], "nosuch.npz cannot be read"),
     "a folder of data": (
         ["--shipped", "--data", "/"],
-        "/ is a folder; this takes MNIST as one .npz",
+        "/ is a folder; this needs MNIST as one .npz",
     ),
     "no data": (["--shipped", "--data", "nosuch.npz"], "nosuch.npz cannot be read"),
     "not MNIST": (["--shipped", "--data", "colour.npz"], "colour.npz is not MNIST"),
     "no test images": (["--shipped", "--data", "half.npz"], "has no array 'x_test'"),
-    "more than there are": (["--shipped", "--count", "400"], "there are but 300 images"),
+    "more than there are": (["--shipped", "--count", "400"], "there are only 300 images"),
     "pickled": (["--shipped", "--data", "pickled.npz"], "x_test is object"),
     "no data for a file": (
         ["--shipped", "--json", "new/a.json", "--data", "nosuch.npz"],

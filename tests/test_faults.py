@@ -6,6 +6,8 @@ import time
 import pytest
 from faults import FAULTS, Place, bad_inputs, check_complete, refuse_all
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -24,7 +26,6 @@ def test_bad_input_is_refused(place):
     assert refuse_all(place, chosen) == {}
 
 
-@pytest.mark.slow
 def test_a_kill_is_survived(place):
     root = place.fresh("killed")
     process = place.train(root)

@@ -19,7 +19,7 @@ from gan.support.errors import UserError
 from gan.training.average import KeepAverage
 from gan.training.steps import compile_steps
 
-pytestmark = pytest.mark.usefixtures("without_xla")
+pytestmark = pytest.mark.usefixtures("quick_runs")
 
 IMAGES, LABELS = draw_digits(80, seed=2)
 
@@ -73,31 +73,33 @@ def test_fit_computes_what_the_loop_does_and_goes_on_from_its_files(name, tmp_pa
             assert_equal(getattr(design, part).variables, getattr(fitted, part).variables)
         assert_equal(design.discriminator.weights, fitted.discriminator.weights)
         assert_equal(design.averages, fitted.averages)
-    first, second = (
-        design.fit(IMAGES[:8], epochs=2, initial_epoch=1, verbose=0).history
-        for design in (fitted, whole)
-    )
-    if name != "dcgan":  # Keras does not save where its dropout masks are
+    if name in ("dense-sgd", "d-on-g"):  # a fit that goes on has new noise: that of its clock
+        first, second = (
+            design.fit(IMAGES[:8], epochs=2, initial_epoch=1, verbose=0).history
+            for design in (fitted, whole)
+        )
         for loss in fitted.loss_names:
             assert first[loss] == pytest.approx(second[loss], rel=1e-4)
+            assert first[loss] != history[loss]
 
 
 def batches(*parts) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0]).batch(8)
 
 
-SCALED = IMAGES[:16] / 127.5 - 1
+SMALL = IMAGES[:16, 8:20, 8:20]
+SCALED = SMALL / 127.5 - 1
 FORMS = {
     "floats": lambda: SCALED,
-    "channels": lambda: IMAGES[:16, ..., None],
-    "a pair": lambda: (IMAGES[:16], LABELS[:16]),
-    "a dataset": lambda: batches(IMAGES[:16]),
+    "channels": lambda: SMALL[..., None],
+    "a pair": lambda: (SMALL, LABELS[:16]),
+    "a dataset": lambda: batches(SMALL),
     "a dataset of pairs": lambda: batches(SCALED.astype("float32")[..., None], LABELS[:16]),
 }
 
 
 def test_all_forms_of_images_are_the_same_to_fit():
-    design = build_design("d-on-g", batch_size=8)
+    design = build_design("d-on-g", (12, 12, 1), batch_size=8)
     first = [variable.numpy() for variable in design.variables + design.all_variables]
     expected = None
     for form, images in FORMS.items():
@@ -113,14 +115,14 @@ def test_a_smaller_last_batch_and_the_ways_to_compile():
     """dcgan draws its noise for a whole batch all the same."""
     counts = []
     for options in ({"run_eagerly": True}, {"steps_per_execution": 2, "jit_compile": True}):
-        design = build_design("dense")
+        design = build_design("dense-sgd")
         design.compile(**options)
         design.fit(batches(IMAGES[:20]), verbose=0)
         counts.append(int(design.g_optimizer.iterations))
         assert not {
             name: value for name, value in options.items() if getattr(design, name) != value
         }
-    assert counts == [9] * 2  # three steps of three updates
+    assert counts == [3] * 2
     design = build_design("dcgan", batch_size=8)
     noises = []
     step = design.step
@@ -203,12 +205,14 @@ assert "gan" not in sys.modules
 def test_saved_nets_load_without_gan(tmp_path, capsys):
     """`--nets` of the weights that come with the project, in a process that never imports it."""
     noise = np.random.default_rng(0).normal(size=(8, 100)).astype("float32")
+    options = ("--root", tmp_path, "--design", "dense", "--nets", tmp_path / "dense")
+    assert run_here(generate.main, *options) == 0
+    assert "dense/: generator.keras, discriminator.keras" in capsys.readouterr().out
     for name in DESIGNS:
-        options = ("--root", tmp_path, "--design", name, "--nets", tmp_path / name)
-        assert run_here(generate.main, *options) == 0
-        assert f"{name}/: generator.keras, discriminator.keras" in capsys.readouterr().out
-        assert len(list((tmp_path / name).iterdir())) == 2
         design, _ = load(name, shipped=True)
+        if name != "dense":
+            design.save_nets(tmp_path / name)
+        assert len(list((tmp_path / name).iterdir())) == 2
         images = design.sample(noise)
         scores = design.discriminator(images, training=False)
         np.savez(tmp_path / name / "expected.npz", noise=noise, images=images, scores=scores)

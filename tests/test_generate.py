@@ -16,16 +16,16 @@ from gan.data import batches
 from gan.data.pixels import to_pixels
 from gan.designs import build_design, find_recipe
 from gan.evaluation import sampling
-from gan.pictures.grid import film_zoom
+from gan.pictures.grid import gif_zoom
 from gan.recipe import override
 from gan.runs import Run
 from gan.support.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("without_xla")
+pytestmark = pytest.mark.usefixtures("quick_runs")
 
 
 @pytest.fixture(scope="module")
-def root(without_xla, tmp_path_factory, small_data):
+def root(quick_runs, tmp_path_factory, small_data):
     """Two short runs; `an-other` was trained last."""
     root = tmp_path_factory.mktemp("runs")
     for name, seed in (("first", 0), ("an-other", 1)):
@@ -105,7 +105,7 @@ def test_nice_keeps_the_best_candidates_best_first(root, tmp_path, first, capsys
     order = np.argsort(-scores, kind="stable")[:50]
     np.testing.assert_allclose(found, scores[order], rtol=1e-4)
     assert np.abs(images.astype(int) - to_pixels(expected[order])).max() <= 1
-    assert f"of all 2,000: {scores.min():.3f} to {scores.max():.3f}, mean" in out
+    assert f"of all 2,000 images: {scores.min():.3f} to {scores.max():.3f}, mean" in out
     assert found.mean() > scores.mean()
     default, _ = arrays(root, tmp_path, "--count", 50, "--nice")
     twenty, _ = arrays(root, tmp_path, "--count", 50, "--nice", "--candidates", 20)
@@ -236,8 +236,8 @@ def test_a_walk_leads_through_the_images_of_the_seed(root, tmp_path):
     assert (ways > 0).all()
     assert ways.max() < jumps / 3  # small steps, also from row to row
     assert picture(tmp_path / "walk.png").shape == (3 * 84, 6 * 84)
-    with Image.open(tmp_path / "walk.gif") as film:
-        assert (film.n_frames, film.size) == (18, (224, 224))
+    with Image.open(tmp_path / "walk.gif") as gif:
+        assert (gif.n_frames, gif.size) == (18, (224, 224))
 
 
 class Design:
@@ -311,7 +311,7 @@ BAD = {
     "candidates for nothing": (["--candidates", "5"], "--candidates needs --nice"),
     "two choices": (["--name", "first", "--design", "dense"], "cannot be combined"),
     "no NPZ": (["--npz", "x.png"], "must be a .npz file"),
-    "a file for a folder": (["--separate", __file__], "is no folder"),
+    "a file for a folder": (["--separate", __file__], "is not a folder"),
     "far too many": (["--npz", "x.npz", "--count", "2000000"], "the limit is 1,000,000"),
     "no images": (["--count", "0"], "a whole number from 1"),
     "too many": (["--count", "50000"], "the limit is 40,000"),
@@ -319,14 +319,14 @@ BAD = {
     "a walk to nowhere": (["--interpolate", "--grid", "1x10"], "two rows or more"),
     "nets and images": (["--nets", "x", "--nice", "--count", "5"], "leave out --count --nice"),
     "no picture to zoom": (["--zoom", "2", "--npz", "x.npz"], "--zoom is for pictures"),
-    "no grid": (["--grid", "2x"], "as 5x8"),
+    "no grid": (["--grid", "2x"], "like 5x8"),
     "far too large": (["--zoom", "50"], "at most 40"),
     "a nice walk": (["--interpolate", "--nice"], "not both"),
     "a long walk": (["--interpolate", "--grid", "40x40"], "at most 1,000"),
     "a longer one": (["--interpolate", "--grid", "1500x1", "--npz", "x.npz"], "at most 1,000"),
     "a huge picture": (["--count", "2000", "--zoom", "40"], "too many for one picture"),
     "no PNG": (["--out", "x.jpg"], "must be a .png file"),
-    "out of the folder": (["--name", "../first"], "no run can be called"),
+    "out of the folder": (["--name", "../first"], "no run can be named"),
     "unwritable": (["--out", "/dev/null/x.png"], "cannot be made"),
     "no folder": (["--out", "new/x.png", "--separate", os.path.dirname(__file__)], "is not empty"),
 }
@@ -347,7 +347,7 @@ def test_bad_input_is_one_line(root, capsys, case):
 def test_a_folder_is_not_written_over(root, tmp_path, capsys, option, name):
     (tmp_path / name).mkdir()
     assert run_here(generate.main, "--root", root, option, tmp_path / name) == 2
-    assert f"{option} must be a file, and {tmp_path / name} is a folder" in capsys.readouterr().err
+    assert f"{option} must be a file, but {tmp_path / name} is a folder" in capsys.readouterr().err
 
 
 def test_it_says_how_far_it_is(monkeypatch, capsys):
@@ -359,9 +359,9 @@ def test_it_says_how_far_it_is(monkeypatch, capsys):
 
 
 def test_large_images_are_enlarged_less():
-    assert film_zoom(28) == 8
-    assert film_zoom(48) == 7
-    assert film_zoom(1024) == 1
+    assert gif_zoom(28) == 8
+    assert gif_zoom(48) == 7
+    assert gif_zoom(1024) == 1
     many = generate.Outputs(separate=Path("many"), zoom=40)
     generate.check_count(1_000_000, many, (28, 28, 1))
     with pytest.raises(UserError, match="try --zoom 1"):
@@ -391,5 +391,5 @@ def test_a_named_run_must_be_there(tmp_path):
     code, out, err = finish(start("generate", "--root", tmp_path, "--name", "dense"))
     assert (code, out) == (2, "")
     assert "no trained run 'dense'" in err
-    assert "after a minute: none; or use the weights" in err
+    assert "(saved each minute): none; or use the weights" in err
     assert os.listdir(tmp_path) == []

@@ -1,6 +1,7 @@
 """Training through the real command: what it writes, how it stops, goes on and refuses."""
 
 import csv
+import functools
 import json
 import shutil
 import signal
@@ -14,14 +15,15 @@ from conftest import finish, run_here, start, variables
 from PIL import Image
 
 from gan import train
+from gan.pictures.gallery import Gallery
 from gan.runs import Run
 
 LENGTH = 200
 
 
-def small_run(root, small_data, *more):
+def small_run(root, small_data, *more, design="dense"):
     return (
-        *("dense", "--root", root, "--data", small_data, "--steps", LENGTH),
+        *(design, "--root", root, "--data", small_data, "--steps", LENGTH),
         *("--batch-size", 8, "--sample-interval", 75, *more),
     )
 
@@ -76,10 +78,7 @@ def test_a_checkpoint_holds_every_variable_and_they_moved(whole_run):
     assert any(tensor.shape == () and tensor == 3 * LENGTH for tensor in clocks)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_and_going_on_gives_the_same_bytes(
-    tmp_path, small_data, whole_run, number, capsys
-):
+def test_stopping_and_going_on_gives_the_same_bytes(tmp_path, small_data, whole_run, capsys):
     command = small_run(tmp_path, small_data)
     run = Run("dense", tmp_path)
     # The first step compiles for seconds; the signal comes while it or one of the next runs.
@@ -87,15 +86,13 @@ def test_stopping_and_going_on_gives_the_same_bytes(
     process = start("train", *command, "--checkpoint-seconds", 1e-9)
     while process.poll() is None and not run.grid("0").exists():
         time.sleep(0.005)
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
     code, out, err = finish(process)
-    assert code == 128 + number, err
+    assert code == 128 + signal.SIGTERM, err
     assert "stopped after step" in out
     stopped_at = run.checkpoints.steps()[-1]
     assert 0 < stopped_at < LENGTH
     assert len(run.metrics.read_text().splitlines()) == 1 + stopped_at
-    if number == signal.SIGINT:
-        return  # to go on is the same after both
     with run.metrics.open("a") as log:  # as a process killed later may leave it
         log.write(f"{stopped_at},0.5,0.5,0.5\n{stopped_at + 1},0.5")
 
@@ -105,13 +102,14 @@ def test_stopping_and_going_on_gives_the_same_bytes(
 
 
 def test_two_processes_do_not_train_one_run(tmp_path, small_data, capsys):
-    run = Run("dense", tmp_path)
-    process = start("train", *small_run(tmp_path, small_data, "--steps", 100_000))
+    run = Run("dense-sgd", tmp_path)
+    endless = functools.partial(small_run, tmp_path, small_data, "--steps", 1_000_000)
+    process = start("train", *endless(design="dense-sgd"))
     while process.poll() is None and not (run.images / "index.html").exists():
         time.sleep(0.05)  # the page is there before the first checkpoint
     assert run.checkpoints.steps() == []
     for more in ([], ["--fresh"]):
-        command = small_run(tmp_path, small_data, "--steps", 100_000, *more)
+        command = endless(*more, design="dense-sgd")
         assert run_here(train.main, *command) == 2
         err = capsys.readouterr().err
         assert f"is being trained by process {process.pid};" in err
@@ -128,7 +126,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path, small_data):
     while process.poll() is None and not (run.folder / "lock").exists():
         time.sleep(0.01)
     time.sleep(0.5)  # it compiles now, for seconds
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
     time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     assert finish(process, seconds=20)[0] == -signal.SIGTERM
@@ -136,22 +134,41 @@ def test_a_second_signal_ends_it_at_once(tmp_path, small_data):
 
 
 def test_training_outlives_the_reader_of_its_output(tmp_path, small_data):
-    command = small_run(tmp_path, small_data, "--steps", 50)
-    process = start("train", *command)
+    process = start("train", *small_run(tmp_path, small_data, "--steps", 50, design="dense-sgd"))
     process.stdout.close()
     process.wait(timeout=60)
-    assert Run("dense", tmp_path).checkpoints.steps() == [50]
+    assert Run("dense-sgd", tmp_path).checkpoints.steps() == [50]
 
 
+@pytest.mark.usefixtures("quick_runs")
+def test_ctrl_c_saves_and_stops(tmp_path, small_data, monkeypatch, capsys):
+    """The signal comes while a grid is drawn; the run ends after that call."""
+    draw = Gallery.draw
+    monkeypatch.setattr(Gallery, "draw", lambda *_: (draw(*_), signal.raise_signal(signal.SIGINT)))
+    assert run_here(train.main, *small_run(tmp_path, small_data, design="dense-sgd")) == 130
+    assert "stopped after step 1" in capsys.readouterr().out
+    assert Run("dense-sgd", tmp_path).checkpoints.steps() == [1]
+
+
+@pytest.mark.usefixtures("quick_runs")
+def test_a_run_that_diverges_says_so(tmp_path, small_data, capsys):
+    command = small_run(tmp_path, small_data, "--learning-rate", 1e6, design="dense-sgd")
+    assert run_here(train.main, *command) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: the training diverged: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("quick_runs")
 def test_tensorboard_gets_the_losses_and_grids(tmp_path, small_data, capsys, monkeypatch):
-    command = small_run(tmp_path, small_data, "--steps", 25, "--tensorboard")
+    command = small_run(tmp_path, small_data, "--steps", 25, "--tensorboard", design="dense-sgd")
     with monkeypatch.context() as patch:
         patch.setattr("importlib.util.find_spec", lambda name: None)
         assert run_here(train.main, *command) == 2
     assert "pip install tensorboard" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
     assert run_here(train.main, *command) == 0
-    run = Run("dense", tmp_path)
+    run = Run("dense-sgd", tmp_path)
     board = run.folder / "tensorboard"
     whole = points(board)
     names = ("d_loss", "d_accuracy", "g_loss")
@@ -165,7 +182,7 @@ def test_tensorboard_gets_the_losses_and_grids(tmp_path, small_data, capsys, mon
     assert run_here(train.main, *command) == 0
     assert sorted(points(board)) == sorted(whole)
     shutil.rmtree(board)
-    longer = small_run(tmp_path, small_data, "--steps", 41, "--tensorboard")
+    longer = small_run(tmp_path, small_data, "--steps", 41, "--tensorboard", design="dense-sgd")
     assert run_here(train.main, *longer) == 0
     assert sorted(points(board)) == sorted(
         [(n, s) for n in names for s in range(0, 41, 10)] + [("grid", 0)]

@@ -1,6 +1,6 @@
-"""What the commands share: options, errors of one line, progress.
+"""What the commands share: options, one-line errors, progress.
 
-A command's `main` runs under `run_command`, which turns bad input into one line.
+`run_command` runs the `main` of a command and reports bad input in one line.
 """
 
 from gan.cli.commands import load_tensorflow, run_command

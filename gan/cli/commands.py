@@ -1,4 +1,4 @@
-"""How a command starts and ends, and how commands are written down for the user."""
+"""Start and end a command, and write commands that the user can copy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gan.support.files import shown_path
 
 
 def run_command(main: Callable[[], int]) -> None:
-    """Run `main` and exit with its code; what the user must know is one line on stderr."""
+    """Run `main` and exit with its code. A UserError or RunError becomes one line on stderr."""
     try:
         code = main()
         sys.stdout.flush()
@@ -28,28 +28,29 @@ def run_command(main: Callable[[], int]) -> None:
         print(f"error: {message}", file=sys.stderr)
         code = BAD_INPUT if isinstance(error, UserError) else 1
     except KeyboardInterrupt:
-        code = 130  # as a shell reports a command that SIGINT ended
-    except BrokenPipeError:  # whoever read our output has left
+        code = 130  # the code a shell reports for a command that SIGINT ended
+    except BrokenPipeError:  # the reader of our output, such as `| head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     sys.exit(code)
 
 
 def load_tensorflow() -> None:
-    """Start TensorFlow and Keras, which takes seconds: after all cheap checks."""
+    """Start TensorFlow and Keras. This takes seconds, so do it after all cheap checks."""
     import gan.support.quiet  # noqa: F401
 
 
 def command_line(module: str, *arguments: str) -> str:
-    """A command as the user can type it here: with the Python that runs now."""
+    """A command that the user can type here, with the Python that is running now."""
     python = "python" if shutil.which("python") == sys.executable else sys.executable
     return shlex.join([shown_path(Path(python)), "-m", f"gan.{module}", *arguments])
 
 
 def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[str, str]]:
-    """What can be done after `done` of `total` steps: (what for, command).
+    """The next commands after `done` of `total` steps, as pairs (purpose, command).
 
-    Nothing for a design that only a script knows; no training for an array that only it has.
+    There is none for a design that only a script knows, and no training for data that only a
+    script has.
     """
     if config["design"] not in DESIGNS:
         return []
@@ -66,7 +67,7 @@ def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[s
     steps = total if done < total else 2 * total
     train = command_line("train", config["design"], *name, *seed, *settings, "--steps", str(steps))
     commands = [
-        ("go on training:" if done < total else "train as long again:", train),
+        ("continue training:" if done < total else "train twice as long:", train),
         ("draw new images:", command_line("generate", *name)),
         ("measure it against MNIST:", command_line("evaluate", *name)),
     ]

@@ -1,4 +1,4 @@
-"""The options that commands share, and how an option's text is checked."""
+"""The options that the commands share, and checks of their values."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Parser(argparse.ArgumentParser):
 def make_parser(module: str, description: str, which_run: str, **options: object) -> Parser:
     """A parser for `python -m gan.<module>` with the options common to all commands.
 
-    `which_run` says which run is meant where none is named.
+    `which_run` says in the help which run is the default.
     """
     parser = Parser(
         prog=f"python -m gan.{module}", description=description, allow_abbrev=False, **options
     )
     parser.add_argument(
-        "--name", metavar="RUN", type=not_empty, help=f"the run (default: {which_run})"
+        "--name", metavar="RUN", type=not_empty, help=f"name of the run (default: {which_run})"
     )
     parser.add_argument(
         "--root",
@@ -36,14 +36,12 @@ def make_parser(module: str, description: str, which_run: str, **options: object
         default=REPOSITORY,
         help="folder that holds experiments/ and images/ (default: the repository)",
     )
-    parser.add_argument(
-        "--seed", type=seed_number, default=0, help="where randomness starts (default: 0)"
-    )
+    parser.add_argument("--seed", type=seed_number, default=0, help="random seed (default: 0)")
     return parser
 
 
 def not_empty(text: str) -> str:
-    """Text as an option's value, which an unset shell variable would leave empty."""
+    """Check that a value is not empty, as it is if the user passes an unset shell variable."""
     if not text:
         raise UserError("must not be empty")
     return text
@@ -55,14 +53,18 @@ def a_path(text: str) -> Path:
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
     """Add --design and --shipped, which `choose_trained` reads, and --average."""
-    parser.add_argument("--design", choices=DESIGNS, help="the newest run of this design")
+    parser.add_argument(
+        "--design",
+        choices=DESIGNS,
+        help="use the newest run of this design, or its shipped weights if it has no run",
+    )
     parser.add_argument(
         "--shipped",
         action="store_true",
-        help="the weights that come with the project, even where there are runs",
+        help="use the weights that come with the project, even if there are runs",
     )
     parser.add_argument(
         "--average",
         action="store_true",
-        help="use the averaged generator: a moving average of the weights, kept by every training",
+        help="use the averaged generator: each training keeps a moving average of G's weights",
     )

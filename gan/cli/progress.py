@@ -20,18 +20,18 @@ SECONDS_BETWEEN_PLAIN_LINES = 10
 
 
 class _Console(Console):
-    """A console whose reader may leave (`| head`): the training matters more than its output."""
+    """A console that ignores a closed output (`| head`), so that the training goes on."""
 
     def on_broken_pipe(self) -> None:
         with suppress(SystemExit):
-            super().on_broken_pipe()  # sends all that follows to nowhere
+            super().on_broken_pipe()  # discards all later output
 
 
 CONSOLE = _Console(highlight=False)
 
 
 def say(line: str) -> None:
-    """Print a line on stdout, above the live one where there is one."""
+    """Print a line on stdout, above the live line if there is one."""
     CONSOLE.print(line, markup=False, soft_wrap=True)
 
 
@@ -43,9 +43,9 @@ def warn(message: str) -> None:
 
 
 class Report:
-    """Progress of one run of `total` steps, `done` of them made before. A context manager.
+    """Progress of one run: `total` steps, `done` of them made earlier. A context manager.
 
-    `rate` is steps per second since the first call of `update`, which leaves out compiling.
+    `rate` is in steps per second since the first call of `update`, so it leaves out compiling.
     """
 
     def __init__(self, done: int, total: int) -> None:
@@ -76,13 +76,13 @@ class Report:
             self.live.stop()
 
     def update(self, done: int, values: dict[str, float]) -> None:
-        """Say that `done` steps are made, and the metrics' present `values`."""
+        """Show that `done` steps are made, and the current `values` of the metrics."""
         now = time.monotonic()
         if self.first_step is None:
             self.first_step, self.first_time = done, now
         self.done = done
         text = " ".join(f"{name} {value:.3f}" for name, value in values.items())
-        rate = f"{self.rate:.3g} it/s" if self.rate else ""  # the first call says nothing yet
+        rate = f"{self.rate:.3g} it/s" if self.rate else ""  # unknown in the first call
         if CONSOLE.is_terminal:
             self.live.update(self.task, completed=done, rate=rate, values=text)
         elif now - self.last_line > SECONDS_BETWEEN_PLAIN_LINES or done == self.total:

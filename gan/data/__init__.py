@@ -1,6 +1,6 @@
-"""Where images come from, and which of them, with which noise, a step takes.
+"""The sources of images, and the images and the noise of each step.
 
-`load_images` and `of_array` give a `Dataset`; `gan.data.batches` holds the `Schedule`.
+`load_images` and `of_array` return a `Dataset`; `gan.data.batches` holds the `Schedule`.
 """
 
 from gan.data.images import Dataset, load_images, load_mnist, of_array

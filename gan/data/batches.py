@@ -1,7 +1,7 @@
-"""Which images and which noise a step uses: functions of (seed, step) and of nothing else.
+"""The images and the noise of a step, as functions of (seed, step) and of nothing else.
 
-No iterator and no generator state exists that a resumed run would have to restore: step t draws
-the same images and the same noise whenever, and on however many devices, it is run.
+There is no iterator and no generator state that a resumed run must restore: step t always draws
+the same images and the same noise, at any time and on any number of devices.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import tensorflow as tf
 from gan.recipe import Recipe
 from gan.support.errors import UserError
 
-# Each use of randomness draws from a stream of its own, so that no two share numbers.
+# Each use of randomness has its own stream, so that no two uses share numbers.
 IMAGES, D_NOISE, G_NOISE, GRID_NOISE, SAMPLE_NOISE = range(5)
-STREAMS = 8  # room for more without changing the numbers of these
+STREAMS = 8  # leaves room for more streams without changing the numbers of these
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The order and the batch sizes in which the steps take `count` images.
+    """The order and the batch sizes in which the steps use `count` images.
 
-    An epoch is one pass through the images, or, where they are drawn with replacement, as many
-    steps as a pass would take. Raises UserError when there are too few images for one batch.
+    An epoch is one pass through the images; if they are drawn with replacement, it is the number
+    of steps that a pass would need. Raises UserError if there are too few images for one batch.
     """
 
     recipe: Recipe
@@ -40,7 +40,7 @@ class Schedule:
             )
 
     def check_slices(self, replicas: int) -> None:
-        """Raise UserError where a batch, or an epoch's last one, is too small to be cut for all."""
+        """Raise UserError if a batch, or an epoch's last one, has fewer images than `replicas`."""
         smallest = min(self.size(0), self.size(self.steps_per_epoch - 1))
         if smallest < replicas:
             raise UserError(
@@ -61,14 +61,14 @@ class Schedule:
         return self.recipe.epochs * self.steps_per_epoch
 
     def size(self, step: int) -> int:
-        """Real images in `step`: a batch, or what is left for the last of an epoch."""
+        """Real images in `step`: a full batch, or the rest in the last step of an epoch."""
         if self.recipe.order == "random":
             return self.recipe.batch_size
         first = step % self.steps_per_epoch * self.recipe.batch_size
         return min(self.recipe.batch_size, self.count - first)
 
     def run_end(self, step: int) -> int:
-        """The first step after `step` that takes another order of images, or another size."""
+        """The first step after `step` with another order of images or another batch size."""
         end = (step // self.steps_per_epoch + 1) * self.steps_per_epoch
         return end - 1 if step < end - 1 and self.size(step) != self.size(end - 1) else end
 
@@ -81,18 +81,17 @@ class Schedule:
         return np.arange(self.count, dtype=np.int32)
 
     def indices(self, step: tf.Tensor | int, order: tf.Tensor, size: int) -> tf.Tensor:
-        """Indices, int32 [size], of the images of `step`; `order` and `size` are those above."""
+        """Indices, int32 [size], of the images of `step`; `order` and `size`: see the methods."""
         if self.recipe.order == "random":
             key = stream_seed(self.seed, step, IMAGES)
             return tf.random.stateless_uniform([size], key, 0, self.count, tf.int32, alg="philox")
         first = step % self.steps_per_epoch * self.recipe.batch_size
-        return tf.gather(
-            order, first + tf.range(size)
-        )  # tf.slice: XLA would compile each one again
+        # Not tf.slice: XLA would compile it again for each `first`.
+        return tf.gather(order, first + tf.range(size))
 
 
 def stream_seed(seed: int, step: tf.Tensor | int, stream: int) -> tf.Tensor:
-    """The seed, int64 [2], of one stream at one step: a different pair for each."""
+    """The seed, int64 [2], of one stream at one step, different for each stream and step."""
     return tf.stack([tf.cast(seed, tf.int64), tf.cast(step, tf.int64) * STREAMS + stream])
 
 
@@ -100,8 +99,8 @@ def draw_noise(
     recipe: Recipe, seed: int, step: tf.Tensor | int, stream: int, count: int
 ) -> tf.Tensor:
     """Noise for `count` images, float32 [count, latent_dim]: N(0, 1) or U(-1, 1)."""
-    # From the bits, as stateless_uniform makes other floats of them under XLA than without. Philox
-    # by name, as the default algorithm depends on the device. (k + 1/2) / 2**23 is exact.
+    # Draw bits, because stateless_uniform turns them into other floats with XLA than without. Name
+    # Philox, because the default algorithm depends on the device. (k + 1/2) / 2**23 is exact.
     shape, key = (count, recipe.latent_dim), stream_seed(seed, step, stream)
     bits = tf.random.stateless_uniform(shape, key, None, None, tf.uint32, alg="philox")
     uniform = (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
@@ -111,7 +110,7 @@ def draw_noise(
 def draw_step_noise(
     recipe: Recipe, seed: int, step: tf.Tensor | int, counts: tuple
 ) -> list[tf.Tensor]:
-    """What `step` takes beside its images: noise for each of a design's `noise_counts`."""
+    """The noise of `step`: a tensor for each of `counts`, a design's `noise_counts`."""
     return [
         draw_noise(recipe, seed, step, stream, count)
         for stream, count in enumerate(counts, D_NOISE)

@@ -1,8 +1,8 @@
-"""Built-in handwritten digits: a stand-in for MNIST where there is neither a copy nor a network.
+"""Built-in handwritten digits: a replacement for MNIST if there is no copy and no network.
 
-Each digit is a pen path drawn from one of a few templates. Every image gets a hand of its own
-(wander, warp, proportions, slant, stroke width), and is then laid out as MNIST is: scaled to fit a
-20x20 box and centred by its centre of mass in a 28x28 image.
+Each digit is a pen path drawn from one of a few templates. Every image gets its own handwriting
+(wander, warp, proportions, slant, stroke width). It is then laid out like MNIST: scaled to fit a
+20x20 box, with its centre of mass at the centre of a 28x28 image.
 """
 
 import functools
@@ -10,8 +10,8 @@ import functools
 import numpy as np
 
 # Ways to write each digit, as points the pen passes through: "x,y x,y ... / x,y ...", with x to the
-# right, y down, a digit about 7 wide and 10 high. The pen runs smoothly through the points of a
-# stroke; " / " starts a new stroke, which is also how a path turns a sharp corner.
+# right, y down. A digit is about 7 wide and 10 high. The pen moves smoothly through the points of a
+# stroke. " / " starts a new stroke; a path also makes a sharp corner in this way.
 TEMPLATES = {
     0: (
         "5,0.2 3.5,0.1 1.2,1.6 0,5 1.2,8.5 4,10 6.8,8.5 8,5 6.8,1.6 4.5,0.1 3,0.3",
@@ -73,7 +73,7 @@ TEMPLATES = {
     ),
 }
 
-# How much hands differ: each of these is drawn evenly from (low, high), a digit being 2 high.
+# How much handwriting varies: each value is drawn evenly from (low, high). A digit is 2 high.
 WARP = (-0.18, 0.18)  # of the plane the digit is on
 WANDER = (-0.18, 0.18)  # of the pen to either side
 WIDTH = (0.75, 1.3)  # of the digit, as a factor
@@ -81,9 +81,9 @@ SLANT = (-0.15, 0.55)  # to the right, as the tangent of an angle
 ANGLE = (-0.2, 0.2)  # of rotation, in radians
 RADIUS = (0.65, 1.85)  # of the pen, in pixels of the image
 
-PIXELS = np.arange(28, dtype=np.float32) - 14  # of a row or column; MNIST's centre is pixel 14
-POINTS = 64  # points along the path of one digit: about a pixel apart at most
-BLOCK = 500  # images drawn at a time, to bound memory; a multiple of ten
+PIXELS = np.arange(28, dtype=np.float32) - 14  # of a row or a column; MNIST's centre is pixel 14
+POINTS = 64  # points along the path of one digit, at most about a pixel apart
+BLOCK = 500  # images drawn at a time, to limit memory; a multiple of ten
 
 
 def draw_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -119,7 +119,7 @@ def draw_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _write(digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return paths [n, POINTS, 2], each digit in a hand of its own, of any size and place."""
+    """Return paths [n, POINTS, 2], each digit in its own handwriting, with any size and place."""
     n = len(digits)
     variants = np.array([len(texts) for texts in TEMPLATES.values()])
     first = np.cumsum(variants) - variants
@@ -145,11 +145,11 @@ def _write(digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _lay_out(path: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Scale paths so that they fit, with the pen's width, a 20x20 box; centre their mass at 0."""
+    """Scale paths to fit a 20x20 box, with the pen's width; move their centre of mass to 0."""
     size = np.ptp(path, axis=1, keepdims=True).max(axis=2, keepdims=True)
     path = path * ((20 - 2 * radius) / size)
     path = path - path.mean(axis=1, keepdims=True)
-    # Nearly centred; but where the path meets itself there is less ink than path, so weigh the ink.
+    # Not exact yet: where a path crosses itself there is less ink than path. So centre the ink.
     ink = _render(path, radius)
     mass = ink.sum(axis=(1, 2))[:, None]
     centre = np.stack([ink.sum(axis=axis) @ PIXELS for axis in (1, 2)], axis=1) / mass
@@ -188,7 +188,7 @@ def _trace(template: str) -> tuple[np.ndarray, float]:
 
 
 def _spline(stroke: str) -> np.ndarray:
-    """Return points [m, 2] close together on the Catmull-Rom spline through those of a stroke."""
+    """Return points [m, 2] close together on the Catmull-Rom spline through a stroke's points."""
     p = np.array([point.split(",") for point in stroke.split()], float)
     p = np.concatenate([[2 * p[0] - p[1]], p, [2 * p[-1] - p[-2]]])  # slopes at the ends
     a, b, c, d = (p[i : len(p) - 3 + i, None] for i in range(4))

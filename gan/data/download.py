@@ -12,7 +12,7 @@ from gan.support.files import replacing
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 SECONDS_WITHOUT_A_BYTE = 10
-# File, as Keras caches it, and its hash: MNIST's from Keras, Fashion-MNIST's from its own page.
+# File name in Keras' cache, and hash: MNIST's from Keras, Fashion-MNIST's from its own page.
 MNIST = (
     "mnist.npz",
     "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
@@ -24,7 +24,7 @@ FASHION = (
 
 
 class Unreachable(UserError):
-    """A download that failed because no network or no server answered."""
+    """A download failed because there is no network, or the server did not send the file."""
 
 
 def cache_folder() -> Path:
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
 
 
 def fetch(name: str, expected_hash: str, say: Callable[[str], None]) -> Path:
-    """Path of file `name` in Keras' cache, downloaded first where it is not there.
+    """Path of file `name` in Keras' cache; downloads the file first if it is not there.
 
     Raises Unreachable without a network, UserError for a file with another hash.
     """
@@ -57,11 +57,11 @@ def fetch(name: str, expected_hash: str, say: Callable[[str], None]) -> Path:
 
 
 def download(url: str, path: Path, expected_hash: str) -> None:
-    """Download `url` to `path`, whole or not at all, if it has the hash."""
-    import requests  # here, as few runs need it
+    """Download `url` to `path`, completely or not at all, if it has the hash."""
+    import requests  # here, because few runs need it
 
     try:
-        # The time-out is for connecting and for each wait between bytes, not for the whole.
+        # The timeout limits the connection and each wait between bytes, not the whole download.
         with requests.get(url, stream=True, timeout=SECONDS_WITHOUT_A_BYTE) as response:
             response.raise_for_status()
             content = response.content
@@ -80,6 +80,6 @@ def download(url: str, path: Path, expected_hash: str) -> None:
 
 
 def hash_of(content: bytes, like: str) -> str:
-    """Hash of `content` by the algorithm that `like`, an "algorithm:hexadecimal", names."""
+    """Hash of `content` as "algorithm:hexadecimal", with the algorithm of the hash `like`."""
     algorithm = like.split(":")[0]
     return f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}"

@@ -1,6 +1,6 @@
-"""Files of images as arrays: Keras' .npz, MNIST's IDX, a folder of pictures.
+"""Read image files as arrays: Keras' .npz, MNIST's IDX, a folder of image files.
 
-No pickle is ever read, and no more bytes than the images need.
+Never unpickles anything, and reads no more bytes than the images need.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from gan.recipe import is_side
 from gan.support.errors import UserError
 
 IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
-IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # others may start programs to be read
+IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # to read others, Pillow may start programs
 EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
-LARGEST_SET = 2**31  # bytes of all images; they must fit into memory, more than once
-LARGEST_IMAGE = 2**24  # pixels of a file in a folder; more is no picture to train on
+LARGEST_SET = 2**31  # bytes of all images; several copies must fit into memory
+LARGEST_IMAGE = 2**24  # pixels of one image file; larger images cannot be meant for training
 IDX_NAMES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 
 
 def check_shape(shape: tuple, where: str) -> None:
-    """Raise UserError unless `shape` is one of images the nets can make and memory can hold."""
+    """Raise UserError unless the nets can make images of `shape` and memory can hold them."""
     sides, channels = shape[1:3], shape[3:] or (1,)
     if len(shape) not in (3, 4) or channels not in ((1,), (3,)):
-        raise UserError(f"{where} has the shape {shape}; it must be [N, H, W], [N, H, W, 1 or 3]")
+        raise UserError(f"{where} has the shape {shape}; it must be [N, H, W] or [N, H, W, 1 or 3]")
     if not all(map(is_side, sides)):
         raise UserError(
             f"{where}: an image is {sides[0]}x{sides[1]}, and both sides must be multiples of 4 "
-            "from 12 to 1024 (MNIST's are 28x28); a folder of images takes --image-size"
+            "from 12 to 1024 (MNIST's are 28x28); for a folder of images use --image-size"
         )
     if not 0 <= math.prod(shape) <= LARGEST_SET:
         raise UserError(f"{where} claims to hold {shape[0]:,} images, more than fit into memory")
 
 
 def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
-    """Images uint8 [N, H, W] or [N, H, W, C]: the `array` of an .npz, never unpickling anything.
+    """Read `array` of an .npz: images uint8 [N, H, W] or [N, H, W, C]. Never unpickles anything.
 
     Raises UserError, OSError.
     """
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{array}.npy") as member:
-            if np.lib.format.read_magic(member) != (1, 0):  # whose header is at most 64 KiB
+            if np.lib.format.read_magic(member) != (1, 0):  # its header is at most 64 KiB
                 raise UserError(f"{path}: {array} is not in version 1.0 of the .npy format")
             shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(member)
             if dtype != np.uint8:
@@ -56,24 +56,24 @@ def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
             order = "F" if fortran_order else "C"
             return np.ascontiguousarray(read_pixels(member, shape, path, order))
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError):
-        raise UserError(f"{path} is no .npz file, or a damaged one") from None
+        raise UserError(f"{path} is not an .npz file, or is damaged") from None
     except KeyError:
         raise UserError(f"{path} has no array {array!r}") from None
     except UserError:
         raise
     except RuntimeError:
-        raise UserError(f"{path} is encrypted or packed in a way Python cannot read") from None
+        raise UserError(f"{path} is encrypted or compressed in a way Python cannot read") from None
     except ValueError as error:
         raise UserError(f"{path}: {array} cannot be read: {str(error).splitlines()[0]}") from None
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """Images uint8 [N, H, W] from an IDX file as MNIST is published in, gzipped or not."""
+    """Read images uint8 [N, H, W] from an IDX file, MNIST's published format, gzipped or not."""
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
             header = np.frombuffer(file.read(16), ">u4")
             if len(header) < 4 or header[0] != 0x803:  # unsigned byte, three dimensions
-                raise UserError(f"{path} is no IDX file of images")
+                raise UserError(f"{path} is not an IDX file of images")
             shape = tuple(int(size) for size in header[1:])
             check_shape(shape, str(path))
             return read_pixels(file, shape, path)
@@ -84,21 +84,21 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def read_pixels(file: BinaryIO, shape: tuple, path: Path, order: str = "C") -> np.ndarray:
-    """The uint8 pixels of `shape` that end `file`; UserError when it has fewer or more."""
+    """Read the rest of `file` as uint8 pixels of `shape`. UserError if it has fewer or more."""
     size = math.prod(shape)
     pixels = bytearray()
     while len(pixels) <= size and (block := file.read(min(2**24, size + 1 - len(pixels)))):
         pixels += block
     if len(pixels) != size:
-        raise UserError(f"{path} is damaged: its header speaks of {size} pixels, not what it holds")
+        raise UserError(f"{path} is damaged: it does not hold the {size} pixels of its header")
     return np.frombuffer(bytes(pixels), np.uint8).reshape(shape, order=order)
 
 
 def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.ndarray:
-    """Images uint8 [N, H, W, 1 or 3], in order of file name, from a folder of image files.
+    """Read images uint8 [N, H, W, 1 or 3], in order of file name, from a folder of image files.
 
-    They are all grey, or else all made RGB; `image_size` is (height, width), by default the
-    first one's, which the others must have too.
+    If not all images are grey, all are converted to RGB. `image_size` is the (height, width) to
+    resize them to; without it, all images must have the size of the first.
     """
     from PIL import Image
 
@@ -110,30 +110,32 @@ def read_image_folder(folder: Path, image_size: tuple[int, int] | None) -> np.nd
     home = folder.resolve()
     for file in files:
         if file.is_symlink() and not file.resolve().is_relative_to(home):
-            raise UserError(f"{file} is a link out of the folder; copy the image there instead")
+            raise UserError(f"{file} links to a file outside the folder; copy that image into it")
     if not files:
-        raise UserError(f"{folder} itself holds neither {IDX_NAMES[0]} nor image files")
+        raise UserError(
+            f"{folder} holds neither {IDX_NAMES[0]} nor image files (subfolders are not read)"
+        )
     images, resize = [], image_size is not None
     for file in files:
         try:
             with Image.open(file, formats=IMAGE_FORMATS) as image:  # reads the header only
                 if image.width * image.height > LARGEST_IMAGE:
-                    raise UserError(f"{file} is too large: {image.width}x{image.height} pixels")
+                    raise UserError(f"{file} is too large: {image.height}x{image.width} pixels")
                 height, width = image_size = image_size or (image.height, image.width)
                 check_shape((len(files), height, width, 3), str(file))
                 if image.size != (width, height) and not resize:
                     raise UserError(
                         f"{file} is {image.height}x{image.width} and the first image "
-                        f"{height}x{width}; --image-size makes them equal"
+                        f"{height}x{width}; --image-size resizes all images"
                     )
                 if image.mode not in EIGHT_BIT_MODES:
-                    raise UserError(f"{file} is of mode {image.mode}; make it 8 bits a channel")
+                    raise UserError(f"{file} has mode {image.mode}; convert it to 8 bits a channel")
                 image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
                 images.append(image.resize((width, height), Image.Resampling.LANCZOS))
         except UserError:
             raise
         except (Image.DecompressionBombError, SyntaxError, ValueError, OSError):
-            raise UserError(f"{file} is no image, or a damaged one") from None
+            raise UserError(f"{file} is not an image, or is damaged") from None
     mode = "L" if all(image.mode == "L" for image in images) else "RGB"
     pixels = np.stack([np.asarray(image.convert(mode), np.uint8) for image in images])
     return pixels.reshape(len(images), height, width, len(mode))

@@ -1,6 +1,6 @@
-"""Where images come from: MNIST, Fashion-MNIST, the user's own, or the built-in digits.
+"""Load training images: MNIST, Fashion-MNIST, the user's own, or the built-in digits.
 
-Every source ends as the same thing: uint8 images [N, H, W, C] in 0..255, a name and a digest.
+Every source gives a `Dataset`: uint8 images [N, H, W, C] in 0..255, a name and a digest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gan.data.formats import IDX_NAMES, check_shape, read_idx, read_image_folder
 from gan.support.errors import UserError, disk_errors
 from gan.support.files import replacing
 
-# SHA-256 of the pixels of MNIST's training and test images, as they were published.
+# SHA-256 of the pixels of MNIST's published training images and then test images.
 MNIST_PIXELS = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
 ARRAY = "an array in Python"
 SETS = ("mnist", "fashion", "synthetic")
@@ -28,11 +28,11 @@ SYNTHETIC_CACHE = "gan-digits-1.npz"  # a new number whenever the drawing change
 
 
 class Dataset(NamedTuple):
-    """Training images uint8 [N, H, W, 1 or 3] in 0..255 and where they came from.
+    """Training images uint8 [N, H, W, 1 or 3] in 0..255 and their source.
 
-    `source` is what `load_images` takes to find them again, `name` is for people, `digest` is
-    the SHA-256 of shape and pixels; `warning` says what was put in the place of what was asked,
-    `resized_to` is the (height, width) that was asked for, if any.
+    `source` is the argument with which `load_images` finds them again, `name` is for messages,
+    `digest` is the SHA-256 of shape and pixels. `warning` says which data replaces the requested
+    data, if any does. `resized_to` is the requested (height, width), if any.
     """
 
     images: np.ndarray
@@ -48,21 +48,21 @@ def load_images(
     image_size: tuple[int, int] | None = None,
     say: Callable[[str], None] = print,
 ) -> Dataset:
-    """Load training images from `source`; `say` is told of anything that takes a while.
+    """Load training images from `source`; `say` prints what takes a while.
 
-    `mnist`, `fashion` and `synthetic` are those sets, the first two from Keras' cache or else
-    downloaded. Another word is a path: an .npz with `x_train` as Keras lays it out, a folder of
-    IDX files, or a folder of images. `auto` is the file that GAN_DATA names, else MNIST, and
-    where that can be reached neither in the cache nor by network, the built-in digits.
+    `mnist` and `fashion` come from Keras' cache or are downloaded; `synthetic` is the built-in
+    digits. Any other word is a path: an .npz with `x_train` as in Keras' mnist.npz, a folder of IDX
+    files, or a folder of images. `auto` is the file or folder that GAN_DATA names, else MNIST. If
+    MNIST is not in the cache and cannot be downloaded, `auto` is the built-in digits.
     `image_size` = (height, width) resizes the images of a folder, which may then differ in size.
-    Raises UserError when there is no such source, or its images are not uint8, not of one size,
-    or of sides that are no multiples of 4 (the convolutional designs halve them twice).
+    Raises UserError if the source does not exist, or if its images are not uint8, differ in size,
+    or have sides that are not multiples of 4 (the convolutional designs halve them twice).
     """
     if source == "auto":
         if (named := os.environ.get("GAN_DATA", "auto")) not in ("", "auto"):
             if not os.path.exists(named):
                 raise UserError(
-                    f"GAN_DATA names {named!r}, and there is no such file or folder to be read"
+                    f"GAN_DATA names {named!r}, but no such file or folder can be read; correct it"
                 )
             return load_images(named, image_size, say)
         try:
@@ -76,7 +76,7 @@ def load_images(
             return load_images("synthetic", image_size, say)._replace(warning=warning)
     path = Path(source)
     if image_size and (os.path.isfile(path) or source in SETS):
-        raise UserError("--image-size goes with --data FOLDER, a folder of images")
+        raise UserError("--image-size is only for --data FOLDER, a folder of images")
     if source == "mnist":
         return describe(read_npz(fetch(*MNIST, say)), source, "MNIST")
     if source == "fashion":
@@ -90,7 +90,7 @@ def load_images(
 
 
 def read_path(path: Path, image_size: tuple[int, int] | None) -> np.ndarray:
-    """The images of an .npz, a folder of IDX files or a folder of images. UserError, OSError."""
+    """Read an .npz, a folder of IDX files or a folder of images. Raises UserError, OSError."""
     if path.is_dir():
         idx_files = [
             file
@@ -101,20 +101,20 @@ def read_path(path: Path, image_size: tuple[int, int] | None) -> np.ndarray:
         if not idx_files:
             return read_image_folder(path, image_size)
         if image_size:
-            raise UserError(f"--image-size goes with image files, and {path} holds IDX files")
+            raise UserError(f"--image-size is only for image files, but {path} holds IDX files")
         return read_idx(idx_files[0])
     if path.exists():
         return read_npz(path)
     raise UserError(
-        f"no data {str(path)!r}: it is neither auto, mnist, fashion nor synthetic, and there is no "
-        "such file or folder"
+        f"no data {str(path)!r}: give auto, mnist, fashion, synthetic, or the path of an existing "
+        "file or folder"
     )
 
 
 def of_array(images: np.ndarray) -> Dataset:
     """The data set of an array in Python, uint8 [N, H, W] or [N, H, W, 1 or 3] in 0..255.
 
-    Raises UserError for another type or shape, or sides that are no multiples of 4.
+    Raises UserError for another type or shape, or sides that are not multiples of 4.
     """
     images = np.asarray(images)
     if images.dtype != np.uint8:
@@ -124,9 +124,9 @@ def of_array(images: np.ndarray) -> Dataset:
 
 
 class Mnist(NamedTuple):
-    """All images of MNIST, uint8 [60000 and 10000, 28, 28, 1], and the file they are from.
+    """All images of MNIST, uint8 [60000 and 10000, 28, 28, 1], and their file.
 
-    A file may hold other images in their place: `is_real` tells.
+    The file may hold other images instead: `is_real` checks this.
     """
 
     train: np.ndarray
@@ -135,7 +135,7 @@ class Mnist(NamedTuple):
 
     @property
     def is_real(self) -> bool:
-        """Whether these are the published images, all of them, in their order."""
+        """Whether these are all the published images, in the published order."""
         pixels = self.train.tobytes() + self.test.tobytes()
         return hashlib.sha256(pixels).hexdigest() == MNIST_PIXELS
 
@@ -143,7 +143,7 @@ class Mnist(NamedTuple):
 def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnist:
     """Load both parts of MNIST: from GAN_DATA's file, the cache or the network, or from a path.
 
-    Raises UserError if it cannot be found, with what to do.
+    Raises UserError if it cannot be found; the message says what to do.
     """
     if source == "auto":
         source = os.environ.get("GAN_DATA") or "auto"
@@ -152,12 +152,12 @@ def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnis
             source = fetch(*MNIST, say)
         except Unreachable as error:
             raise UserError(
-                f"this takes the real MNIST, and {error}; "
+                f"this needs the real MNIST, but {error}; "
                 "put mnist.npz somewhere and set GAN_DATA to its path"
             ) from None
     path = Path(source)
     if path.is_dir():
-        raise UserError(f"{path} is a folder; this takes MNIST as one .npz with x_train and x_test")
+        raise UserError(f"{path} is a folder; this needs MNIST as one .npz with x_train and x_test")
     with disk_errors("read", path):
         images = [read_npz(path, array) for array in ("x_train", "x_test")]
     images = [each[..., np.newaxis] if each.ndim == 3 else each for each in images]
@@ -183,13 +183,13 @@ def built_in_digits(say: Callable[[str], None]) -> np.ndarray:
     try:
         return read_npz(path)
     except (OSError, UserError):
-        pass  # not drawn yet, or damaged: drawing heals it
-    say(f"drawing {SYNTHETIC_COUNT:,} digits (once, some seconds)")
+        pass  # not drawn yet, or damaged: draw them again
+    say(f"drawing {SYNTHETIC_COUNT:,} digits (only once; takes some seconds)")
     images, labels = draw_digits(SYNTHETIC_COUNT, SYNTHETIC_SEED)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, x_train=images, y_train=labels)
     except OSError:
-        pass  # a home folder that cannot be written to costs only the drawing, each time
+        pass  # if the home folder cannot be written to, they are drawn each time
     return images

@@ -1,1 +1,1 @@
-"""The GPU-aware set-up of tf.distribute: `strategy.choose_strategy`, and the workers."""
+"""The set-up of tf.distribute for the available GPUs, and for several workers."""

@@ -1,4 +1,4 @@
-"""Which devices and which workers a run uses."""
+"""Choose the devices and the workers that a run uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 from gan.devices.cluster import CONNECT_SECONDS, meet, read_cluster, watchdog
 from gan.support.errors import UserError
 
-SURPLUS_SECONDS = 20  # for TensorFlow to connect workers that have met
+SURPLUS_SECONDS = 20  # for TensorFlow to connect the workers after `meet`
 
 
 def choose_strategy(
@@ -19,10 +19,10 @@ def choose_strategy(
 ) -> tuple[tf.distribute.Strategy, str]:
     """The strategy to build and train in, and a phrase that says what was chosen and why.
 
-    `devices` is how many GPUs to use, all by default; on a machine without GPU, into how many
-    the CPU is split. With TF_CONFIG set it is the number of each worker, and
-    `shared` what they must all have been started with. Call it before anything is computed.
-    Raises UserError where there are not so many, or the workers do not meet or agree.
+    `devices` is the number of GPUs to use (default: all); without a GPU, the CPU is split into
+    this many devices. With TF_CONFIG set, it is the number per worker, and `shared` holds the
+    settings that must be the same in all workers. Call this before TensorFlow computes anything.
+    Raises UserError if there are fewer GPUs, or if the workers do not connect or do not agree.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if devices and gpus and devices > len(gpus):
@@ -30,16 +30,16 @@ def choose_strategy(
     gpus = gpus[:devices]
     if gpus:
         tf.config.set_visible_devices(gpus, "GPU")
-        for gpu in gpus:  # take memory as it is needed: a desktop keeps what it draws with
+        for gpu in gpus:  # take memory only as needed: a desktop may use the GPU, too
             tf.config.experimental.set_memory_growth(gpu, True)
     if cluster := read_cluster():
         if devices and devices > 1 and not gpus:
             raise UserError(
-                "without GPUs a worker has one device: leave --devices, start more workers"
+                "without GPUs a worker has one device; leave out --devices, or start more workers"
             )
         here = _count(gpus) if gpus else "a CPU"
         meet(cluster, {**(shared or {}), "devices": here}, connect_seconds)
-        gone = "error: a worker has left while TensorFlow connected them; start all again"
+        gone = "error: a worker stopped while TensorFlow connected them; start all workers again"
         with watchdog(SURPLUS_SECONDS, gone):
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
         chief = "writes the run" if cluster.is_chief else "worker 0 writes the run"
@@ -48,14 +48,14 @@ def choose_strategy(
         )
     if len(gpus) > 1:
         strategy = tf.distribute.MirroredStrategy([f"GPU:{n}" for n in range(len(gpus))])
-        return strategy, f"{_count(gpus)}, each takes its part of a batch"
+        return strategy, f"{_count(gpus)}, each gets its part of a batch"
     if gpus:
         return tf.distribute.get_strategy(), "GPU"
     if devices is None or devices == 1:
         return tf.distribute.get_strategy(), "CPU, no GPU found"
     _split_cpu(devices)
     strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(devices)])
-    return strategy, f"CPU as {devices} devices (--devices; no GPU found): to try it, not faster"
+    return strategy, f"CPU as {devices} devices (--devices; no GPU found): for tests, not speed"
 
 
 def _count(gpus: Sequence) -> str:
@@ -68,8 +68,9 @@ def _split_cpu(devices: int) -> None:
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * devices
         )
-    except RuntimeError:  # TensorFlow has begun to compute
+    except RuntimeError:  # TensorFlow has already computed something
         if len(tf.config.list_logical_devices("CPU")) < devices:
             raise UserError(
-                f"--devices {devices} must be chosen before anything is computed"
+                f"--devices {devices} must be chosen before TensorFlow computes anything; "
+                "start a new process"
             ) from None

@@ -1,4 +1,4 @@
-"""How the workers that train together keep together."""
+"""Synchronise the workers that train together."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from gan.support.errors import RunError
 
 
 class Workers:
-    """The processes that train together under `strategy`; just this one, if it is not of several.
+    """The processes that train together under `strategy`, or this process alone.
 
-    Each runs the same loop, so whatever decides what it does next must be agreed upon.
+    Each runs the same loop, so they must agree on every value that decides what the loop does next.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
@@ -36,16 +36,16 @@ class Workers:
         )
 
     def agree(self, *numbers: int) -> list[int]:
-        """For each of `numbers` the greatest that any worker has."""
+        """The maximum over all workers of each of `numbers`."""
         return self._share(np.array(numbers, np.int64)).max(axis=0).tolist()
 
     def copy_from_chief(self, variables: Sequence) -> None:
-        """Set every worker's `variables` (Keras') to the chief's."""
+        """Set the Keras `variables` of all workers to the chief's values."""
         if self.cluster is None:
             return
         arrays = [variable.numpy() for variable in variables]
         content = b"".join(array.tobytes() for array in arrays)
-        # As whole numbers, since a sum of floats would lose the sign of a zero.
+        # Sum integers: a sum of floats would lose the sign of a zero.
         words = np.frombuffer(content + bytes(-len(content) % 8), np.int64)
         content = self._sum(words if self.is_chief else np.zeros_like(words)).tobytes()
         for variable, array in zip(variables, arrays, strict=True):
@@ -54,7 +54,7 @@ class Workers:
             content = content[array.nbytes :]
 
     def _share(self, numbers: np.ndarray) -> np.ndarray:
-        """The `numbers` of all workers, int64 [replicas, len(numbers)]."""
+        """The `numbers` of all workers, int64 [workers, len(numbers)]."""
         if self.cluster is None:
             return numbers[np.newaxis]
         rows = np.zeros((len(self.cluster.addresses), len(numbers)), np.int64)
@@ -62,14 +62,14 @@ class Workers:
         return self._sum(rows.ravel()).reshape(rows.shape)
 
     def _sum(self, numbers: np.ndarray) -> np.ndarray:
-        """The sum of all workers' `numbers`, int64 [N]; all of them call for it at one point."""
+        """The sum of all workers' `numbers`, int64 [N]; all workers must call it together."""
         totals = self._all_reduce(tf.constant(numbers))
         return self.strategy.experimental_local_results(totals)[0].numpy()
 
 
 @contextmanager
 def worker_losses() -> Iterator[None]:
-    """Turn what TensorFlow raises when another worker is gone into a RunError."""
+    """Turn the errors that TensorFlow raises when another worker is gone into a RunError."""
     cluster = read_cluster()
     try:
         yield
@@ -82,13 +82,13 @@ def worker_losses() -> Iterator[None]:
         if cluster is None:
             raise
         raise RunError(
-            f"{_lost(error.message, cluster)} is gone, and what it printed last says why; "
+            f"{_lost(error.message, cluster)} is gone, and its last output says why; "
             "start all workers again, without --fresh: they go on from the last checkpoint"
         ) from None
 
 
 def _lost(message: str, cluster: Cluster) -> str:
-    """Which worker TensorFlow's message is about, if it says so."""
+    """The worker that TensorFlow's message names, else "another worker"."""
     found = re.search(
         r"(?:remote target|unhealthy[^/]*) /job:(\w+)/replica:0/task:(\d+)",
         " ".join(message.split()),

@@ -1,1 +1,1 @@
-"""New images from trained nets (`sampling`), and how good they are (`measure`)."""
+"""Draw new images with trained nets (`sampling`) and measure how good they are (`measure`)."""

@@ -1,4 +1,4 @@
-"""New images as an .npz, written as they are drawn."""
+"""Write new images to an .npz while they are drawn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gan.support.files import replacing
 def archive_of(path: Path, count: int, shape: tuple) -> Iterator[Callable]:
     """Yield a function that appends a chunk to the .npz at `path`: uint8 images, float32 scores.
 
-    Not compressed: that would take longer than to draw them. Equal samples give equal bytes.
+    It is not compressed: that would take longer than drawing. Equal samples give equal bytes.
     """
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
     scores = []

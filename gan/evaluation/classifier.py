@@ -1,7 +1,7 @@
-"""A small classifier of MNIST's digits: the eyes of gan.evaluate.
+"""The small classifier of MNIST's digits that gan.evaluate uses.
 
-What its last hidden layer says of an image are the features in which images are compared. It is
-trained by `make classifier`, and its weights come with the project.
+gan.evaluate compares images by their features: the outputs of the classifier's last hidden layer.
+`make classifier` trains it, and its weights come with the project.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def load_classifier() -> keras.Model:
     return model
 
 
-def look(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def classify(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Features [N, 64] and the digits' probabilities [N, 10] of uint8 images [N, 28, 28, 1]."""
     seen = [
         model(images[first : first + CHUNK].astype(np.float32), training=False)

@@ -1,4 +1,4 @@
-"""Every figure that gan.evaluate prints, computed for images of a trained design or of a file."""
+"""Compute the figures that gan.evaluate prints, for images of a trained design or of a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from gan.data.images import Mnist
 from gan.evaluation import metrics
-from gan.evaluation.classifier import load_classifier, look
+from gan.evaluation.classifier import classify, load_classifier
 from gan.evaluation.sampling import collect, draw_samples
 from gan.runs import Run, Shipped
 
@@ -26,9 +26,9 @@ def draw(
     average: bool = False,
     say: Callable[[str], None] = print,
 ) -> tuple[dict, np.ndarray]:
-    """`count` images of a trained `design`, uint8 [count, 28, 28, 1], and what they are from.
+    """Draw `count` images with a trained `design`: a dict of their source, and the images.
 
-    `average`: of its averaged generator.
+    The images are uint8 [count, 28, 28, 1]. `average`: draw them with its averaged generator.
     """
     config = trained.config()
     length = f"{steps:,} steps on {config['data']['name']}"
@@ -41,18 +41,18 @@ def draw(
 
 
 def measure(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print) -> dict:
-    """Every figure of `images`, uint8 [N, 28, 28, 1], and its floor.
+    """Compute every figure of `images`, uint8 [N, 28, 28, 1], and its floor.
 
-    The floor is the same figure of as many real training images, chosen at random. Distances to
-    training images are relative to those of MNIST's test images: their floor is 1.
+    The floor is the same figure of N real training images, chosen at random. Distances to training
+    images are divided by those of MNIST's test images, so their floor is 1.
     """
-    say("looking at them and at real images")
+    say("classifying these and real images")
     classifier = load_classifier()
     chosen = np.random.default_rng(0).choice(len(mnist.train), len(images), replace=False)
-    real_features, _ = look(classifier, mnist.test)
+    real_features, _ = classify(classifier, mnist.test)
     result = {}
     for kind, candidates in (("figures", images), ("floor", mnist.train[chosen])):
-        features, probabilities = look(classifier, candidates)
+        features, probabilities = classify(classifier, candidates)
         result[kind] = {
             "frechet_distance": metrics.frechet_distance(real_features, features),
             "classifier_score": metrics.classifier_score(probabilities),
@@ -60,7 +60,7 @@ def measure(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print
         }
         digits = np.bincount(probabilities.argmax(axis=1), minlength=10) / len(candidates)
         result[kind]["digits"] = digits.round(4).tolist()
-    say("looking for their nearest training images")
+    say("finding their nearest training images")
     nearest, of_test = (
         metrics.nearest_distances(each, mnist.train).mean() for each in (images, mnist.test)
     )
@@ -70,7 +70,7 @@ def measure(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print
 
 
 def distance(images: np.ndarray, mnist: Mnist) -> float:
-    """The Fréchet distance alone, of images uint8 [N, 28, 28, 1]: seconds, not a minute."""
+    """Only the Fréchet distance, of images uint8 [N, 28, 28, 1]: takes seconds, not a minute."""
     classifier = load_classifier()
-    (real_features, _), (features, _) = (look(classifier, each) for each in (mnist.test, images))
-    return metrics.frechet_distance(real_features, features)
+    real, fake = (classify(classifier, each)[0] for each in (mnist.test, images))
+    return metrics.frechet_distance(real, fake)

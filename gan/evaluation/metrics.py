@@ -1,9 +1,9 @@
-"""What gan.evaluate computes: pure functions of features, probabilities and pixels.
+"""The metrics of gan.evaluate: pure functions of features, probabilities and pixels.
 
-Features are float [N, D], of real images and of fakes; N may differ. The published formulas:
+Features of real and of fake images are float [N, D]; N may differ. The formulas are published in:
 
-- Fréchet distance: Heusel et al. 2017, arXiv:1706.08500 (there of Inception's features)
-- classifier score: Salimans et al. 2016, arXiv:1606.03498 (there Inception's)
+- Fréchet distance: Heusel et al. 2017, arXiv:1706.08500 (there with Inception's features)
+- classifier score: Salimans et al. 2016, arXiv:1606.03498 (there with Inception's probabilities)
 - precision, recall: Kynkäänniemi et al. 2019, arXiv:1904.06991
 - density, coverage: Naeem et al. 2020, arXiv:2002.09797
 """
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-COUNT = 10_000  # images to measure, as many as MNIST has for testing
+COUNT = 10_000  # images to measure: the size of MNIST's test set
 NEIGHBOURS = 5
-FIGURES = {  # what each is called, its format, and which way is better
+FIGURES = {  # title, format, and which direction is better
     "frechet_distance": ("Fréchet distance", ".2f", "lower"),
     "classifier_score": ("classifier score", ".2f", "higher, up to 10"),
     "precision": ("precision", ".3f", "higher"),
@@ -25,7 +25,7 @@ FIGURES = {  # what each is called, its format, and which way is better
     "coverage": ("coverage", ".3f", "higher"),
     "nearest_training_image": ("distance to training images", ".3f", "copies have 0"),
 }
-ROWS = 1000  # of a matrix of distances held at a time
+ROWS = 1000  # of a matrix of distances in memory at a time
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
@@ -35,24 +35,25 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     real_covariance, fake_covariance = np.cov(real.T), np.cov(fake.T)
     values, vectors = np.linalg.eigh(real_covariance)
     root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-    # C_r C_f has the eigenvalues of this product, which is symmetric and so has real ones.
+    # This product has the eigenvalues of C_r C_f. It is symmetric, so they are real.
     values = np.linalg.eigvalsh(root @ fake_covariance @ root)
     traces = np.trace(real_covariance) + np.trace(fake_covariance)
     return float(offset @ offset + traces - 2 * np.sqrt(values.clip(0)).sum())
 
 
 def classifier_score(probabilities: np.ndarray) -> float:
-    """exp E_x KL(p(y|x) || p(y)) of the classes' probabilities [N, classes]; 1 to their number."""
+    """exp E_x KL(p(y|x) || p(y)) of class probabilities [N, classes]: from 1 to `classes`."""
     p = probabilities.astype(np.float64).clip(1e-12)
     return float(np.exp((p * (np.log(p) - np.log(p.mean(axis=0)))).sum(axis=1).mean()))
 
 
 def neighbourhood_metrics(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> dict:
-    """Precision, recall, density and coverage, by balls that reach to the k-th of an image's kind.
+    """Precision, recall, density and coverage, from balls in the space of the features.
 
-    precision: share of fakes in some real image's ball. recall: share of real images in some
-    fake's ball. density: in how many real balls a fake lies, over k, in the mean. coverage: share
-    of real balls that hold a fake. Raises ValueError for sets of no more than k.
+    The ball of an image reaches to the k-th nearest other image of its kind, real or fake.
+    precision: share of fakes that lie in the ball of a real image. recall: share of real images
+    that lie in the ball of a fake. density: mean number of real balls that a fake lies in, divided
+    by k. coverage: share of real balls that hold a fake. Raises ValueError for k images or fewer.
     """
     if min(len(real), len(fake)) <= k:
         raise ValueError(f"{k} neighbours need more than {k} images of each kind")
@@ -75,15 +76,15 @@ def neighbourhood_metrics(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOUR
 def nearest_distances(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Euclidean distance of each of `images` to the nearest of `others`, float [N].
 
-    Both are uint8 images of one shape; a pixel counts from 0 to 1.
+    Both are uint8 images of the same shape; the distance uses pixels scaled to [0, 1].
     """
     flat = [array.reshape(len(array), -1).astype(np.float32) / 255 for array in (images, others)]
     return np.concatenate([distances.min(axis=1) for _, distances in _distances(*flat)])
 
 
 def _kth_neighbour(features: np.ndarray, k: int) -> np.ndarray:
-    """Distance of each to its k-th nearest other, float [N]."""
-    # Place 0 is the distance to itself.
+    """Distance of each row to its k-th nearest other row, float [N]."""
+    # Index 0 is the distance to itself.
     return np.concatenate(
         [
             np.partition(distances, k, axis=1)[:, k]
@@ -93,7 +94,7 @@ def _kth_neighbour(features: np.ndarray, k: int) -> np.ndarray:
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield slices of `a` and the distances from its rows there to all of `b`."""
+    """Yield slices of `a`, and the distances from the rows of the slice to all rows of `b`."""
     squares = np.square(b).sum(axis=1)
     for first in range(0, len(a), ROWS):
         rows = slice(first, first + ROWS)

@@ -1,1 +1,1 @@
-"""What Keras does not have: folded UpSampling, PyTorch's layers, precision, replicas."""
+"""What Keras does not have: a faster UpSampling, PyTorch's layers, precision, replicas."""

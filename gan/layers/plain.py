@@ -1,4 +1,4 @@
-"""Nets of Keras' own layers only, which load anywhere."""
+"""Nets that contain only Keras' own layers, so they load without `gan`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from gan.support.files import replacing
 
 
 def plain(net: keras.Model, variables: Sequence | None = None) -> keras.Model:
-    """The same net without layers of ours: each says in `as_keras` how it is made of Keras'.
+    """A copy of `net` with Keras' own layers instead of ours, which return them in `as_keras`.
 
-    `variables`: values in the order of `net.variables`, in the place of the net's own.
+    `variables`: values to use instead of the net's own, in the order of `net.variables`.
     """
 
     def as_keras(layer: keras.Layer) -> keras.Layer:
@@ -28,6 +28,6 @@ def plain(net: keras.Model, variables: Sequence | None = None) -> keras.Model:
 
 
 def save_plain(path: Path, net: keras.Model, variables: Sequence | None = None) -> None:
-    """Write `plain(net, variables)` to the file `path`, whole or not at all."""
+    """Write `plain(net, variables)` to the file `path`, completely or not at all."""
     with replacing(path) as temporary:
         plain(net, variables).save(temporary)

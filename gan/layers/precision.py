@@ -1,8 +1,9 @@
-"""In which floating-point format a design computes.
+"""The floating-point format in which a design computes.
 
-In bfloat16 all layers do except the last, where it would show: images, and D's output, from which
-the losses are computed, are float32 (`dtype=keras.config.floatx()` in the designs). So are weights,
-gradients and optimizers, and BatchNorm's statistics.
+With bfloat16, all layers compute in bfloat16 except the last ones, where the rounding would be
+visible: images, and D's output, from which the losses are computed, stay float32
+(`dtype=keras.config.floatx()` in the designs). Weights, gradients, optimizers and BatchNorm's
+statistics stay float32, too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import keras
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Build nets that compute in `name`: float32, or bfloat16 with float32 weights."""
+    """Nets built in this block compute in `name`: float32, or bfloat16 with float32 weights."""
     before = keras.config.dtype_policy()
     if name == "bfloat16":
         keras.config.set_dtype_policy("mixed_bfloat16")

@@ -1,4 +1,4 @@
-"""PyTorch's Linear, BatchNorm1d and Adam: where they differ from Keras' own."""
+"""PyTorch's Linear, BatchNorm1d and Adam, which differ from Keras' own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def linear(inputs: int, units: int, **options: object) -> layers.Dense:
 
 @keras.saving.register_keras_serializable("gan")
 class Adam(keras.optimizers.Adam):
-    """PyTorch's Adam: Keras' own, except for where epsilon is added."""
+    """PyTorch's Adam: it adds epsilon after the bias correction, Keras' Adam before."""
 
     def update_step(
         self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
@@ -46,7 +46,8 @@ class BatchNorm1d(BatchNormalization):
         before = tf.identity(self.moving_variance)
         outputs = super().call(inputs, training=training)
         if training:
-            # The biased share that Keras has just added, times n / (n - 1): 1 / (n - 1) of it more.
+            # Keras has just added the biased variance. The unbiased one is n / (n - 1) times as
+            # large, so 1 / (n - 1) of it is missing.
             added = self.moving_variance - self.momentum * before
             count = tf.cast(tf.shape(inputs)[0], added.dtype)
             if self.synchronized:
@@ -55,5 +56,5 @@ class BatchNorm1d(BatchNormalization):
         return outputs
 
     def divisor(self, count: tf.Tensor) -> tf.Tensor:
-        """What the batch's share of `count` rows is divided by, to be added to itself."""
+        """The n - 1 above, at least 1, for a batch of `count` = n rows."""
         return tf.maximum(count - 1, 1)

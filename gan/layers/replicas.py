@@ -1,8 +1,8 @@
-"""What a training step needs so that the number of devices changes nothing but its speed.
+"""What a training step needs so that the number of devices changes only its speed.
 
-Under `tf.distribute` each replica runs the step on its slice of the one global batch. Keras adds up
-the replicas' gradients, so their losses must be shares that add up to the global mean. With one
-replica all of this is what Keras does anyway.
+Under `tf.distribute` each replica runs the step on its slice of the global batch. Keras adds up the
+replicas' gradients, so each replica's loss must be its share of the global mean. With one replica,
+all of this does the same as Keras' own functions and layers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from keras import layers
 
 
 def my_slice(batch: tf.Tensor) -> tf.Tensor:
-    """The part of `batch` [B, ...] that is this replica's: B / replicas rows, more or less one."""
+    """This replica's part of `batch` [B, ...]: B / replicas rows, rounded up or down."""
     context = tf.distribute.get_replica_context()
     replica, replicas = replica_id(), context.num_replicas_in_sync
     return batch[batch.shape[0] * replica // replicas : batch.shape[0] * (replica + 1) // replicas]
@@ -22,7 +22,7 @@ def my_slice(batch: tf.Tensor) -> tf.Tensor:
 def global_mean(values: tf.Tensor) -> tf.Tensor:
     """This replica's share of the mean of `values` [B] over the global batch; a scalar.
 
-    The shares add up to the mean, also where the slices are not of one size.
+    The shares add up to the mean, even if the slices differ in size.
     """
     count = sum_over_replicas(tf.cast(tf.size(values), values.dtype))
     return tf.reduce_sum(values) / count
@@ -34,7 +34,7 @@ def binary_crossentropy(
     """Mean of -t log p - (1 - t) log(1 - p) over the targets t and D's outputs [B, 1]; a scalar.
 
     `outputs` are the probabilities p or their logits; `targets` may be one number for all. With
-    several replicas it is this one's share of the mean over all.
+    several replicas, the result is this replica's share of the mean over all.
     """
     if isinstance(targets, float):
         targets = tf.fill(tf.shape(outputs), targets)
@@ -42,16 +42,16 @@ def binary_crossentropy(
 
 
 def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
-    """The sum of all replicas' `value`; outside of a step there is but one."""
+    """The sum of `value` over all replicas; outside a step, `value` itself."""
     context = tf.distribute.get_replica_context()
     return context.all_reduce(tf.distribute.ReduceOp.SUM, value) if context else value
 
 
 @keras.saving.register_keras_serializable("gan")
 class BatchNormalization(layers.BatchNormalization):
-    """Keras' layer with the same moving statistics on all replicas: the mean of what each adds.
+    """Keras' layer with equal moving statistics on all replicas: the mean of their updates.
 
-    Keras lets each replica move its own, and a checkpoint would hold only the first replica's.
+    In Keras each replica updates its own, and a checkpoint would hold only the first replica's.
     """
 
     def add_weight(
@@ -68,7 +68,7 @@ class BatchNormalization(layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("gan")
 class Dropout(layers.Dropout):
-    """Keras' layer with another mask on each replica; Keras draws the same for all."""
+    """Keras' layer with a different mask on each replica; Keras draws the same for all."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not (training and self.rate):
@@ -77,10 +77,10 @@ class Dropout(layers.Dropout):
         return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)
 
     def as_keras(self) -> layers.Dropout:
-        """Keras' own layer: the same but for the masks."""
+        """Keras' own layer, which differs only in the masks."""
         return layers.Dropout.from_config(self.get_config())
 
 
 def replica_id() -> int:
-    """Which of all replicas this is, from 0."""
+    """The index of this replica, from 0."""
     return int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))

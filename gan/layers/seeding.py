@@ -1,4 +1,4 @@
-"""Where the first weights come from."""
+"""The seed of the initial weights."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def first_weights(seed: int) -> Iterator[None]:
-    """Build nets whose first weights and dropout masks depend on `seed` alone.
+    """In nets built in this block, initial weights and dropout masks depend only on `seed`.
 
-    A Keras layer takes the seed of its weights from Python's random state when it is made. The
-    caller's state is restored.
+    A Keras layer takes the seed of its weights from Python's random state when it is created. The
+    caller's state is restored at the end.
     """
     before = random.getstate()
     random.seed(seed)

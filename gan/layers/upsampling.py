@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-# Doubling an image repeats each pixel, so the 5 taps of a row of the kernel fall on only 3 pixels
-# of the small image. Which taps fall on which depends on whether the output pixel is even or odd:
-# FOLD[parity, pixel, tap] is 1 where the tap reads the pixel, of those at -1, 0 and +1.
+# Doubling an image repeats each pixel, so the 5 taps in a row of the kernel read only 3 pixels of
+# the small image: those at -1, 0 and +1. Which tap reads which pixel depends on whether the
+# position of the output pixel is even or odd. FOLD[parity, pixel, tap] is 1 if the tap reads the
+# pixel.
 FOLD = np.array(
     [
         [[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]],
@@ -20,14 +21,15 @@ FOLD = np.array(
 
 @keras.saving.register_keras_serializable("gan")
 class UpSamplingConv2D(keras.layers.Layer):
-    """`UpSampling2D(2)` then `Conv2D(filters, 5, padding="same")`, 2.8 times fewer multiplications.
+    """`UpSampling2D(2)` then `Conv2D(filters, 5, padding="same")` with 2.8 times fewer products.
 
-    Maps [B, H, W, C] to [B, 2H, 2W, filters]. It is the same function of the same weights, a
-    kernel [5, 5, C, filters] and a bias [filters]: each of the four kinds of output pixel (even or
-    odd row, even or odd column) sees a 3x3 piece of the small image, through the taps of the 5x5
-    kernel summed where they meet. So four 3x3 convolutions make the four kinds, and depth-to-space
-    puts them in their places. Padding agrees: two rows of zeros around the large image are one
-    around the small one. What differs is the order of the sums, hence the last digits.
+    Maps [B, H, W, C] to [B, 2H, 2W, filters]. It is the same function of the same weights: a
+    kernel [5, 5, C, filters] and a bias [filters]. There are four kinds of output pixels (even or
+    odd row, even or odd column). Each kind reads a 3x3 piece of the small image, and the taps of
+    the 5x5 kernel that read the same pixel are added up. So four 3x3 convolutions compute the four
+    kinds, and depth-to-space puts them in their places. The padding is equal: two rows of zeros
+    around the large image are one row around the small image. Only the order of the sums differs,
+    and so the last digits of the result.
     """
 
     def __init__(self, filters: int, **options: object) -> None:
@@ -47,7 +49,7 @@ class UpSamplingConv2D(keras.layers.Layer):
     def call(self, images: tf.Tensor) -> tf.Tensor:
         kernel = tf.convert_to_tensor(self.kernel)
         fold = tf.constant(FOLD, kernel.dtype)
-        # rows a and columns b of the parity; pixels p, q; taps u, v; channels i, filters o
+        # row parity a, column parity b; pixels p, q; taps u, v; channel i, filter o
         folded = tf.einsum("apu,bqv,uvio->pqiabo", fold, fold, kernel)
         folded = tf.reshape(folded, (3, 3, kernel.shape[2], 4 * self.filters))
         phases = tf.nn.conv2d(images, folded, strides=1, padding="SAME")  # [B, H, W, 4 filters]
@@ -58,7 +60,7 @@ class UpSamplingConv2D(keras.layers.Layer):
         return batch, 2 * height, 2 * width, self.filters
 
     def as_keras(self) -> keras.Sequential:
-        """The two layers of Keras, which take the same weights."""
+        """Keras' two layers, which have the same weights."""
         upsampling = keras.layers.UpSampling2D(dtype=self.dtype_policy)
         convolution = keras.layers.Conv2D(self.filters, 5, padding="same", dtype=self.dtype_policy)
         return keras.Sequential([upsampling, convolution], name=self.name)

@@ -1,6 +1,6 @@
-"""What a run shows of itself: grids, curves, its page.
+"""The pictures of a run: grids, curves, its page.
 
-`save_grid` writes images as one PNG, `combine_images` lays them out as the d_on_g notebook does.
+`save_grid` writes images as one PNG. `combine_images` arranges them as in the d_on_g notebook.
 """
 
 from gan.pictures.grid import combine_images, save_grid

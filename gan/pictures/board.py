@@ -1,4 +1,4 @@
-"""A run's losses and grids for TensorBoard, where that package is installed."""
+"""Log a run's losses and grids for TensorBoard, if that package is installed."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from gan.pictures.grid import read_picture
 from gan.runs import Run
 from gan.support.errors import UserError
 
-EVERY = 10  # steps that one point of a curve is the mean of
+EVERY = 10  # steps: each point of a curve is the mean of this many
 
 
 class Board:
-    """The log of `run` for TensorBoard, experiments/<run>/tensorboard. Every point is there once.
+    """The TensorBoard log of `run`, experiments/<run>/tensorboard. It holds each point once.
 
-    Raises UserError where TensorBoard is not installed: tf.summary cannot write without it.
+    Raises UserError if TensorBoard is not installed, because tf.summary needs it.
     """
 
     def __init__(self, run: Run) -> None:
         if importlib.util.find_spec("tensorboard") is None:
-            raise UserError("--tensorboard takes the package: .venv/bin/pip install tensorboard")
+            raise UserError(
+                "--tensorboard needs the package: run .venv/bin/pip install tensorboard"
+            )
         self.folder = run.folder / "tensorboard"
-        self.written = None  # names and steps
+        self.written = None  # (name, step) of each point in the log
 
     def write(self, columns: Columns, grids: dict[int, Path], done: int, total: int) -> None:
-        """Write the points that are missing of `done` of `total` steps. Raises OSError.
+        """Write the points of `done` of `total` steps that are missing. Raises OSError.
 
-        It is called after each checkpoint, so what is there is not ahead of what a run goes on
-        from. `columns` are the run's log, `grids` the pictures by their steps.
+        It is called after each checkpoint, so the log is never ahead of the step from which the
+        run continues. `columns` is the run's log, `grids` has its pictures by step.
         """
         try:
             if self.written is None:
@@ -58,11 +60,11 @@ class Board:
 
 
 def _points(folder: Path) -> Iterator[tuple[str, int]]:
-    """Name and step of all that is in the event files of `folder`."""
+    """Yield the name and step of each point in the event files of `folder`."""
     for path in folder.glob("events.*"):
         try:
             for record in tf.data.TFRecordDataset(str(path)):
                 event = tf.compat.v1.Event.FromString(record.numpy())
                 yield from ((value.tag, event.step) for value in event.summary.value)
         except tf.errors.DataLossError:
-            pass  # a process was killed while it wrote the last one
+            pass  # a process was killed while it wrote the last record

@@ -1,4 +1,4 @@
-"""The losses of a run as a picture, drawn from its metrics.csv."""
+"""Draw the losses of a run from its metrics.csv."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Columns = dict[str, np.ndarray]
 
 
 def read_metrics(path: Path) -> Columns:
-    """The columns of a metrics.csv: `step`, and a float64 [steps] of each metric.
+    """Read the columns of a metrics.csv, float64 [steps] each: `step` and the metrics.
 
-    Raises OSError, also where it is no such table.
+    Raises OSError, also if the file is not such a table.
     """
     try:
         with path.open() as file:
@@ -29,13 +29,13 @@ def read_metrics(path: Path) -> Columns:
             rows = np.array([line.split(",") for line in file], np.float64)
         return dict(zip(names, rows.reshape(-1, len(names)).T, strict=True))
     except ValueError:
-        raise OSError(None, "it is not as it was written", str(path)) from None
+        raise OSError(None, "the file is damaged", str(path)) from None
 
 
 def as_means(columns: Columns, d_loss_terms: int) -> Columns:
-    """`columns` with d_loss as the mean of its real and fake halves, under a name that says so.
+    """`columns` with d_loss as the mean of its real and fake terms, under the name of that mean.
 
-    `d_loss_terms` is 2 where d_loss is their sum. The mean is ln 2 where D cannot tell them apart.
+    `d_loss_terms` is 2 if d_loss is their sum. The mean is ln 2 if D cannot tell real from fake.
     """
     if d_loss_terms == 1:
         return columns
@@ -45,7 +45,7 @@ def as_means(columns: Columns, d_loss_terms: int) -> Columns:
 
 
 def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, 5th and 95th percentile of POINTS stretches of `values` [steps], or of fewer."""
+    """Mean, 5th and 95th percentile of `values` [steps] in each of at most POINTS stretches."""
     stretches = np.array_split(values, min(POINTS, len(values)))
     return tuple(
         np.array([function(stretch) for stretch in stretches])
@@ -54,14 +54,14 @@ def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def draw_curves(columns: Columns, picture: Path) -> None:
-    """Draw the `columns` of a log as `picture`, a PNG: losses, accuracy, what they tell of theory.
+    """Draw the `columns` of a log as the PNG `picture`: losses, accuracy, estimated divergence.
 
-    d_loss is a mean here (`as_means`): ln 2 less it estimates the Jensen-Shannon divergence, as
-    the d_on_g notebook tells; too low if D is not the best there is, too high if it knows its
-    training images by heart. Raises OSError.
+    d_loss is a mean here (`as_means`). ln 2 - d_loss estimates the Jensen-Shannon divergence, as
+    the d_on_g notebook explains. The estimate is too low if D is not optimal, and too high if D
+    has memorized its training images. Raises OSError.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure  # not pyplot, which would keep every figure
+    from matplotlib.figure import Figure  # not pyplot: it keeps every figure in memory
 
     if not len(columns["step"]):
         return

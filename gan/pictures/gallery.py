@@ -1,4 +1,4 @@
-"""The pictures of one run: grids as its document draws them, its losses, its page."""
+"""The pictures of one run: grids as in its document, its losses, its page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def save_sample_grid(design: Design, path: Path, average: bool = False) -> None:
 
 
 class Gallery:
-    """What `design`, trained by `schedule`, shows in the folder of images of `run`."""
+    """The pictures of `design`, trained by `schedule`, in the image folder of `run`."""
 
     def __init__(self, design: Design, run: Run, schedule: Schedule) -> None:
         self.design, self.run, self.schedule = design, run, schedule
@@ -35,19 +35,19 @@ class Gallery:
             save_sample_grid(self.design, self.run.grid(name))
 
     def draw_final(self) -> None:
-        """Draw what a finished run has: final.png, final-average.png and training.gif."""
+        """Draw the pictures of a finished run: final.png, final-average.png and training.gif."""
         save_sample_grid(self.design, self.run.grid("final"))
         average = self.run.grid("final-average")
         if self.design.averages:
             save_sample_grid(self.design, average, average=True)
         else:
-            for old in (average, self.run.results(average=True)):  # of a training that kept one
+            for old in (average, self.run.results(average=True)):  # from a training that kept one
                 remove(old)
         grids = self.grids(0, self.schedule.total_steps)
         save_gif(self.run.images / "training.gif", list(grids.values()))
 
     def grids(self, first: int, done: int) -> dict[int, Path]:
-        """The grids of the steps from `first` to before `done`, by step, in order."""
+        """The files of the grids from step `first` to step `done` - 1, by step, in order."""
         per_epoch = self.schedule.steps_per_epoch
         names = {step: self.design.grid_name(step, per_epoch) for step in range(first, done)}
         return {step: self.run.grid(name) for step, name in names.items() if name}
@@ -57,13 +57,13 @@ class Gallery:
     ) -> None:
         """Draw curves.png and index.html after `done` steps, from the log `metrics`.
 
-        `metrics` is the run's own by default, `commands` is what the page says can be done next.
-        Raises OSError, also if it is not the log of `done` steps.
+        `metrics` is the run's own log by default. `commands` are the next commands on the page.
+        Raises OSError, also if `metrics` is not the log of `done` steps.
         """
         metrics = metrics or self.run.metrics
         columns = read_metrics(metrics)
         if len(columns.get("step", ())) != done:
-            raise OSError(None, "it is not as it was written", str(metrics))
+            raise OSError(None, "the file is damaged", str(metrics))
         means = as_means(columns, self.design.d_loss_terms)
         draw_curves(means, self.run.grid("curves"))
         grids = list(self.grids(0, done).values())

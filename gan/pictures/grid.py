@@ -1,4 +1,4 @@
-"""Draws many images as one PNG, and grids or images one after another as a GIF."""
+"""Draw many images as one PNG, and animate grids or images as a GIF."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from PIL import Image
 from gan.data.pixels import to_pixels
 from gan.support.files import replacing
 
-ZOOM = 3  # screen pixels for one of ours: 28 pixels are too few to look at
-GIF_FRAMES = 50  # at most, and of GIF_WIDTH pixels: together under 5 MB even for noise
+ZOOM = 3  # screen pixels per image pixel: at 28 screen pixels a digit is too small to see
+GIF_FRAMES = 50  # at most; with frames of GIF_WIDTH pixels the GIF is under 5 MB even for noise
 GIF_WIDTH = 340
 GIF_SECONDS = 8  # from the first frame to the last
 GIF_GREYS, GIF_COLOURS = 16, 64
-FILM_ZOOM = 8  # at most, as far as GIF_WIDTH has room for it
-FILM_MILLISECONDS = 80  # for each image
+GIF_ZOOM = 8  # at most; less if GIF_WIDTH has no room for it
+GIF_MILLISECONDS = 80  # for each image
 
 
 def combine_images(generated_images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Lay images [N, H, W, C] out row by row as one mosaic [rows*H, columns*W, C].
+    """Arrange images [N, H, W, C] row by row in one mosaic [rows*H, columns*W, C].
 
-    By default int(sqrt(N)) columns and as many rows as that takes, as in the d_on_g notebook. The
-    rest of the last row is 0. The dtype is kept. Raises ValueError without images.
+    The default is int(sqrt(N)) columns and as many rows as needed, as in the d_on_g notebook. The
+    rest of the last row is 0. The dtype is kept. Raises ValueError if there are no images.
     """
     count, height, width, channels = generated_images.shape
     if count == 0:
@@ -39,9 +39,9 @@ def combine_images(generated_images: np.ndarray, columns: int | None = None) -> 
 
 
 def draw_grid(images: np.ndarray, zoom: int = ZOOM, columns: int | None = None) -> Image.Image:
-    """The mosaic of images [N, H, W, 1 or 3], each of their pixels `zoom` pixels wide.
+    """Draw images [N, H, W, 1 or 3] as a mosaic, with each pixel enlarged `zoom` times.
 
-    They are what `to_pixels` takes: float in [-1, 1], or uint8.
+    The images are float in [-1, 1] or uint8, as for `to_pixels`.
     """
     mosaic = combine_images(to_pixels(images), columns)
     mosaic = mosaic.repeat(zoom, axis=0).repeat(zoom, axis=1)
@@ -49,14 +49,14 @@ def draw_grid(images: np.ndarray, zoom: int = ZOOM, columns: int | None = None) 
 
 
 def save_grid(path: Path, images: np.ndarray, zoom: int = ZOOM, columns: int | None = None) -> None:
-    """Write `draw_grid` of the images as a PNG, whole or not at all. Raises OSError."""
+    """Write `draw_grid` of the images as a PNG, completely or not at all. Raises OSError."""
     picture = draw_grid(images, zoom, columns)
     with replacing(path) as temporary:
         picture.save(temporary, "PNG")
 
 
 def read_picture(path: Path) -> Image.Image | None:
-    """The picture at `path`, or None where it is missing, damaged, or too large for Pillow."""
+    """The picture at `path`, or None if it is missing, damaged, or too large for Pillow."""
     try:
         with Image.open(path) as image:
             image.load()
@@ -66,10 +66,9 @@ def read_picture(path: Path) -> Image.Image | None:
 
 
 def save_gif(path: Path, grids: Sequence[Path]) -> None:
-    """Animate the PNG files `grids`, in order, or 50 of them from the first to the last.
+    """Animate the PNG files `grids` in order, at most 50, spread from the first to the last.
 
-    What is missing or damaged among them is left out; without any, nothing is written. Raises
-    OSError.
+    Missing or damaged files are left out. If no file is left, nothing is written. Raises OSError.
     """
     grids = [grid for grid in grids if grid.exists()]
     chosen = np.linspace(0, len(grids) - 1, min(len(grids), GIF_FRAMES)).round().astype(int)
@@ -80,15 +79,15 @@ def save_gif(path: Path, grids: Sequence[Path]) -> None:
     _write_gif(path, frames, milliseconds)
 
 
-def film_zoom(width: int, most: int = FILM_ZOOM) -> int:
-    """Screen pixels for one of ours in a GIF of pictures `width` of ours wide."""
+def gif_zoom(width: int, most: int = GIF_ZOOM) -> int:
+    """The zoom, 1 to `most`, at which an image of `width` pixels fits into GIF_WIDTH."""
     return max(1, min(most, GIF_WIDTH // width))
 
 
-def save_film(path: Path, images: np.ndarray, zoom: int) -> None:
+def save_images_gif(path: Path, images: np.ndarray, zoom: int) -> None:
     """Animate images [N, H, W, 1 or 3], one after another, as a GIF. Raises OSError."""
     frames = [_few_colours(draw_grid(image[np.newaxis], zoom)) for image in images]
-    _write_gif(path, frames, FILM_MILLISECONDS)
+    _write_gif(path, frames, GIF_MILLISECONDS)
 
 
 def _write_gif(path: Path, frames: list[Image.Image], milliseconds: int | list[int]) -> None:
@@ -99,11 +98,11 @@ def _write_gif(path: Path, frames: list[Image.Image], milliseconds: int | list[i
 
 
 def _gif_frame(grid: Path) -> Image.Image | None:
-    """The grid with as many screen pixels for one of ours as GIF_WIDTH has room for, or None."""
+    """The grid, enlarged as far as GIF_WIDTH has room, or None if it cannot be read."""
     if (image := read_picture(grid)) is None:
         return None
     width, height = (size // ZOOM for size in image.size)
-    zoom = film_zoom(width, ZOOM)
+    zoom = gif_zoom(width, ZOOM)
     return _few_colours(image.resize((width * zoom, height * zoom), Image.Resampling.NEAREST))
 
 

@@ -1,4 +1,4 @@
-"""A run as one page to look through: images/<run>/index.html. It needs no network, no server."""
+"""Write the page of a run, images/<run>/index.html. It needs no network and no server."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gan.runs import Run
 from gan.support.files import replacing
 
 TEMPLATE = Path(__file__).with_name("page.html")
-GRIDS = 60  # at most, from the first to the last,
-BYTES = 8_000_000  # and as many as these have room for
+GRIDS = 60  # at most, spread from the first to the last
+BYTES = 8_000_000  # of all grids together, at most
 
 
 def write_page(
@@ -30,11 +30,11 @@ def write_page(
 ) -> None:
     """Write the page of `run` after `done` of `total` steps. Raises OSError.
 
-    `columns` are its log, `grids` its pictures, in order; missing ones are left out. `commands`
-    are what can be done next: (what for, command).
+    `columns`: the log of the run. `grids`: its pictures, in order; missing ones are left out.
+    `commands`: the next commands, as pairs (purpose, command).
     """
     config = run.config()
-    # Before the end, these are of a shorter training which goes on.
+    # Before the end, these files are from a shorter training that was continued.
     final, average = (run.grid(name) for name in ("final", "final-average"))
     last = [final] if done == total else []
     grids = [grid for grid in [*grids, *last] if grid.exists()]
@@ -43,7 +43,7 @@ def write_page(
     chosen = np.linspace(len(grids) - 1, 0, shown).round().astype(int)[::-1]
     design = config["design"]
     summary = DESIGNS[design].summary if design in DESIGNS else design  # built in Python
-    film = run.images / "training.gif"
+    gif = run.images / "training.gif"
     curves = {name: thin(values)[0] for name, values in columns.items() if len(values)}
     data = config["data"]
     count, height, width, channels = data["images"]
@@ -54,7 +54,7 @@ def write_page(
         f"on {count:,} images of {data['name']}, {height}x{width}x{channels}",
         "grids": [{"name": grids[index].stem, "png": encoded(grids[index])} for index in chosen],
         "final": [encoded(each) for each in (final, average) if done == total and each.exists()],
-        "gif": encoded(film) if done == total and film.exists() else None,
+        "gif": encoded(gif) if done == total and gif.exists() else None,
         "curves": {name: values.tolist() for name, values in curves.items()},
         "commands": commands,
         "config": [
@@ -65,7 +65,7 @@ def write_page(
         ],
         "result": [*result(run, False), *result(run, True)],
     }
-    # In a script element only this sign could end it.
+    # Only this character could end the script element.
     text = json.dumps(content).replace("<", "\\u003c")
     with replacing(run.images / "index.html") as temporary:
         temporary.write_text(TEMPLATE.read_text().replace("RUN", text, 1))
@@ -77,7 +77,7 @@ def encoded(path: Path) -> str:
 
 
 def result(run: Run, average: bool) -> list[tuple[str, ...]]:
-    """The rows of the table of what gan.evaluate found, none where it was not run."""
+    """The rows of the table of gan.evaluate's results, or none if there are no results."""
     try:
         found = json.loads(run.results(average).read_text())
         averaged = " of the averaged generator" if average else ""
@@ -87,5 +87,5 @@ def result(run: Run, average: bool) -> list[tuple[str, ...]]:
             for name, (title, form, better) in FIGURES.items()
         ]
     except (OSError, ValueError, KeyError, TypeError):
-        return []  # there are none, or the file is not what gan.evaluate wrote of this run
+        return []  # there is no file, or gan.evaluate did not write it for this run
     return [(of, "these", "real", "better"), *rows]

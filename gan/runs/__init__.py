@@ -1,6 +1,6 @@
-"""What a training leaves: a run's folder, its checkpoints, trained and shipped weights.
+"""The results of training: a run's folder, its checkpoints, trained and shipped weights.
 
-`Run` is a run's folder, `find_runs` lists them, `load` builds what one has trained.
+`Run` is a run's folder, `find_runs` lists the runs, `load` builds a trained design.
 """
 
 from gan.runs.run import Run

@@ -1,9 +1,9 @@
-"""The checkpoints of a run: complete or absent, and known to be what was saved.
+"""The checkpoints of a run: complete or absent, and checked against digests.
 
 step-<N>/variables.*        every variable after N steps, as tf.train.Checkpoint writes them
-step-<N>/averages.*         the averages of G's variables, if they are kept
-step-<N>/metrics.csv        the log of those steps
-step-<N>/checkpoint.json    N, the run's config, the digests of the others
+step-<N>/averages.*         the averages of G's variables, if any are kept
+step-<N>/metrics.csv        the log of these N steps
+step-<N>/checkpoint.json    N, the run's config, the digests of the above
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ KEEP = 3
 
 
 class Checkpoints:
-    """The checkpoints in `folder`, by the number of steps they were taken after."""
+    """The checkpoints in `folder`, identified by their number of steps."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, step: int) -> Path:
-        """Folder of the checkpoint of `step` steps."""
+        """Folder of the checkpoint after `step` steps."""
         return self.folder / f"step-{step:08d}"
 
     def steps(self) -> list[int]:
-        """Step counts of the checkpoints there are, the newest last."""
+        """Step counts of the existing checkpoints, newest last."""
         names = (path.name for path in self.folder.glob("step-*"))
         return sorted(int(name[5:]) for name in names if name[5:].isdecimal())
 
@@ -52,15 +52,16 @@ class Checkpoints:
         metrics: Path,
         kept_every: int = 0,
     ) -> None:
-        """Write all variables of `design` after `step` steps, and prune older checkpoints.
+        """Write all variables of `design` after `step` steps, and delete older checkpoints.
 
-        The newest 3 stay, and those of every `kept_every` steps, if that is not 0. Raises OSError.
+        Keeps the newest 3 and, if `kept_every` is not 0, those after each multiple of `kept_every`
+        steps. Raises OSError.
         """
         import tensorflow as tf
 
-        self._delete(step)  # one that could not be read
+        self._delete(step)  # an existing one could not be read
         with replacing(self.path(step)) as temporary:
-            temporary.mkdir()  # TensorFlow would make the folders above it, too, if they are gone
+            temporary.mkdir()  # fails if the run's folder is gone; TensorFlow would make a new one
             record = {"step": step}
             for name, variables in _parts(design):
                 try:
@@ -72,21 +73,21 @@ class Checkpoints:
             shutil.copyfile(metrics, temporary / "metrics.csv")
             record |= {"metrics": _file_digest(metrics), "config": config}
             (temporary / "checkpoint.json").write_text(json.dumps(record, indent=2) + "\n")
-        # Later ones were skipped as unsound; they must not push out those that are sound.
+        # Later checkpoints are damaged and were skipped; they must not replace good ones.
         for old in [other for other in self.steps() if other <= step][:-KEEP]:
             if not kept_every or old % kept_every:
                 self._delete(old)
 
     def _delete(self, step: int) -> None:
-        """Delete the checkpoint of `step` steps, if there is one: a kill leaves no part of it."""
+        """Delete the checkpoint after `step` steps, if it exists; a kill leaves no part of it."""
         if (path := self.path(step)).exists():
             remove(path.rename(temporary_beside(path)))
 
     def restore(self, step: int, design: Design, config: dict) -> None:
-        """Set the variables of `design` to the checkpoint of `step` steps.
+        """Set the variables of `design` to the checkpoint after `step` steps.
 
-        Averages that it lacks start at G's variables. Raises UserError when the checkpoint is
-        damaged, holds NaN or infinity, or is not of this step, run or design.
+        If it has no averages, they start at G's variables. Raises UserError if the checkpoint is
+        damaged, holds NaN or infinity, or belongs to another step, run or design.
         """
         import tensorflow as tf
 
@@ -94,7 +95,7 @@ class Checkpoints:
         if record is None:
             raise UserError("its checkpoint.json is missing or damaged")
         if record["step"] != step or identity(record["config"]) != identity(config):
-            raise UserError("it is of another step or run")
+            raise UserError("it belongs to another step or run")
         if _file_digest(self.path(step) / "metrics.csv") != record["metrics"]:
             raise UserError("its metrics.csv is damaged")
         for name, variables in _parts(design):
@@ -102,21 +103,21 @@ class Checkpoints:
                 design.start_average()
                 continue
             try:
-                # All of them must be there, or one that is missing would stay as it was in silence.
+                # Without assert_consumed, a missing variable would silently keep its old value.
                 _tracked(variables).read(str(self.path(step) / name)).assert_consumed()
             except (tf.errors.OpError, AssertionError, ValueError, IndexError):
-                raise UserError(f"its {name} are damaged, or of other nets") from None
+                raise UserError(f"its {name} are damaged, or belong to other nets") from None
             if _digest(variables) != record[name]:
                 raise UserError(f"its {name} are damaged")
-            if not are_finite(variables):  # from a version that saved them all the same
+            if not are_finite(variables):  # an older version saved such values
                 raise UserError(f"its {name} are NaN or infinite")
 
     def has_average(self, step: int) -> bool:
-        """Whether the checkpoint of `step` steps holds the averages of G's variables."""
+        """Whether the checkpoint after `step` steps holds the averages of G's variables."""
         return "averages" in (self.record(step) or ())
 
     def record(self, step: int) -> dict | None:
-        """What checkpoint.json says, or None when it is missing or damaged."""
+        """The content of checkpoint.json, or None if it is missing or damaged."""
         try:
             record = json.loads((self.path(step) / "checkpoint.json").read_text())
             identity(record["config"])
@@ -126,7 +127,7 @@ class Checkpoints:
 
 
 def _parts(design: Design) -> list[tuple[str, list]]:
-    """What a checkpoint holds of `design`: a name and the variables of each part."""
+    """The parts of `design` that a checkpoint holds: the name and the variables of each."""
     parts = ("variables", design.all_variables), ("averages", design.averages)
     return [(name, variables) for name, variables in parts if variables]
 
@@ -137,8 +138,8 @@ def are_finite(variables: Sequence) -> bool:
 
 
 def _tracked(variables: Sequence) -> tf.train.Checkpoint:
-    """A tf.train.Checkpoint over Keras variables, told apart by their order."""
-    import tensorflow as tf  # here, so that a run can be looked at without it
+    """A tf.train.Checkpoint of Keras variables, identified by their order."""
+    import tensorflow as tf  # here, so that a run can be read without TensorFlow
 
     return tf.train.Checkpoint(variables=[variable.value for variable in variables])
 
@@ -153,7 +154,7 @@ def _digest(variables: Sequence) -> str:
 
 
 def _file_digest(path: Path) -> str | None:
-    """SHA-256 of a file, or None when it cannot be read."""
+    """SHA-256 of a file, or None if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a run was started with: the content of its config.json."""
+"""The content of a run's config.json: what the run was started with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def describe(design: Design, dataset: Dataset) -> dict:
-    """What a run's config.json holds: all that its bytes depend on."""
+    """The content of a run's config.json: everything that its bytes depend on."""
     import keras
     import tensorflow as tf
 
@@ -41,20 +41,20 @@ def describe(design: Design, dataset: Dataset) -> dict:
 
 
 def settings(config: dict) -> dict:
-    """The recipe in a run's config, also of settings that are younger than the run."""
+    """The recipe in a run's config; settings that are newer than the run get their defaults."""
     defaults = {each.name: each.default for each in dataclasses.fields(Recipe)}
     return defaults | config["recipe"]
 
 
 def identity(config: dict) -> dict:
-    """What of a run's config its steps depend on: not how long it is, nor where its data lay."""
+    """The part of a run's config that its steps depend on: not its length or its data's path."""
     recipe = {name: value for name, value in settings(config).items() if name not in FREE}
     names = ("design", "seed")
     return {name: config[name] for name in names} | recipe | {"data": config["data"]["digest"]}
 
 
 def is_config(config: object) -> bool:
-    """Whether `config` has everything that the commands read from one."""
+    """Whether `config` has everything that the commands read from a config."""
     match config:
         case {
             "design": str(),

@@ -1,11 +1,11 @@
-"""A run's folders: what it was started with, how far it came, what it wrote.
+"""The folders of a run: its settings, its progress and its output.
 
 experiments/<run>/lock             held by the process that trains the run
 experiments/<run>/config.json      design, recipe, seed, data, versions
-experiments/<run>/metrics.csv      one row a step, in order, each once
+experiments/<run>/metrics.csv      one row for each step, in order
 experiments/<run>/checkpoints/     the newest 3, and those the document keeps
-experiments/<run>/evaluation.json  what gan.evaluate found; -average: of the averaged generator
-experiments/<run>/tensorboard/     what --tensorboard logs
+experiments/<run>/evaluation.json  results of gan.evaluate; -average: of the averaged generator
+experiments/<run>/tensorboard/     the logs of --tensorboard
 images/<run>/                      the grids, curves.png, index.html; at the end training.gif
 """
 
@@ -34,19 +34,22 @@ if TYPE_CHECKING:
     from gan.design import Design
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CHECKPOINT_SECONDS = 60.0  # what a crash costs at the most
-RESERVED = {"reference"}  # what the project ships lies in folders of that name
+CHECKPOINT_SECONDS = 60.0  # a crash loses at most this much training
+RESERVED = {"reference"}  # the project's own files are in folders of this name
 
 
 class Run:
-    """The folders of run `name` under `root`; nothing is made before `locked`.
+    """The folders of run `name` under `root`; nothing is created before `locked`.
 
-    Raises UserError for a name that is no plain folder name.
+    Raises UserError if a run may not have this name (see `is_name`).
     """
 
     def __init__(self, name: str, root: Path | str = REPOSITORY) -> None:
         if not is_name(name):
-            raise UserError(f"no run can be called {name!r}; use letters, digits, '.', '_' and '-'")
+            raise UserError(
+                f"no run can be named {name!r}; use letters, digits, '.', '_' and '-', "
+                "and not the word reference"
+            )
         self.name = name
         self.root = Path(root)
         self.folder = self.root / "experiments" / name
@@ -60,13 +63,13 @@ class Run:
         """`run`, or the run of that name in the repository."""
         return run if isinstance(run, cls) else cls(run)
 
-    # -- what it was started with ----------------------------------------------------------
+    # -- settings --------------------------------------------------------------------------
 
     def config(self) -> dict | None:
-        """The run's config, or None when there is no such run.
+        """The run's config, or None if there is no such run.
 
-        Where config.json is damaged or missing, it is what the newest checkpoint has of it.
-        Raises UserError if there is none either.
+        If config.json is damaged or missing, it comes from the newest checkpoint with a copy.
+        Raises UserError if no checkpoint has a copy.
         """
         path = self.folder / "config.json"
         try:
@@ -74,7 +77,9 @@ class Run:
                 return config
         except NotADirectoryError:
             self.check_folders()
-            raise UserError(f"{self.root} is no folder that runs can lie in") from None
+            raise UserError(
+                f"{self.root} is not a folder that can hold runs; choose another --root"
+            ) from None
         except PermissionError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}") from None
         except (OSError, ValueError):
@@ -85,22 +90,22 @@ class Run:
         if path.exists() or self.checkpoints.steps():
             raise UserError(
                 f"{path} is damaged or missing, and no checkpoint holds a copy; "
-                "gan.train --fresh starts the run over, another --name leaves it"
+                "gan.train --fresh starts the run over, another --name keeps it"
             )
         return None
 
     def check_data(self, source: str) -> None:
-        """Raise UserError when the data's `source` lies where the run writes, and may delete."""
+        """Raise UserError if the data's `source` is in a folder that the run writes or deletes."""
         for folder in (self.folder, self.images):
             if Path(source).is_relative_to(folder.resolve()):
                 raise UserError(
-                    f"the data lies in {folder}, which is the run's own; choose another --name"
+                    f"the data is in {folder}, where the run writes; choose another --name"
                 )
 
     def check(self, config: dict) -> None:
-        """Raise UserError when the run was started with another config than this.
+        """Raise UserError if the run was started with a config that does not fit `config`.
 
-        Its length may change. Changes nothing.
+        The length and `average_decay` may differ. Changes nothing.
         """
         if (old := self.config()) is None:
             return
@@ -118,22 +123,25 @@ class Run:
     def _refuse(self, was: str, now: object) -> None:
         raise UserError(
             f"run {self.name!r} was started with {was}, not {now}; "
-            "go on with that, or use --fresh to start over, or another --name"
+            "continue with that, start over with --fresh, or choose another --name"
         )
 
     def check_folders(self) -> None:
-        """Raise UserError when what lies where the run is to write is not a folder of its own."""
+        """Raise UserError if a link or a file is in the place of one of the run's folders."""
         for folder in (self.folder, self.images):
             if folder.is_symlink():
-                raise UserError(f"{folder} is a link; a run is only written to its own folders")
+                raise UserError(
+                    f"{folder} is a link, and a run writes only to its own folders; "
+                    "choose another --name"
+                )
             if folder.is_file():
                 raise UserError(f"{folder} is a file; choose another --name")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training the run. Raises UserError when one does already.
+        """Keep other processes from training the run. Raises UserError if one already does.
 
-        The lock dies with the process that holds it, however that ends.
+        The lock ends when the process that holds it ends, even if it is killed.
         """
         self.check_folders()
         try:
@@ -155,7 +163,7 @@ class Run:
             except OSError as error:
                 raise UserError(
                     f"{lock.name} cannot be locked: {error.strerror}; choose another --root, "
-                    "on a file system that has locks"
+                    "on a file system that supports locks"
                 ) from None
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n")
@@ -163,12 +171,12 @@ class Run:
             yield
 
     def begin(self, config: dict, step: int, metrics: Sequence[str], fresh: bool) -> None:
-        """Make the run's folders and files ready to go on after `step` steps.
+        """Prepare the run's folders and files for the steps after `step`.
 
-        `metrics` are the columns of its log. `fresh` clears what an earlier run left.
+        `metrics` are the columns of its log. `fresh` deletes the files of an earlier run.
         """
         if fresh:
-            if self.metrics.exists():  # else the pictures are not of a run
+            if self.metrics.exists():  # else the pictures are not a run's
                 remove(self.images)
             results = map(self.results, (False, True))
             board = self.folder / "tensorboard"
@@ -181,20 +189,20 @@ class Run:
         with replacing(self.folder / "config.json") as temporary:
             temporary.write_text(json.dumps(config, indent=2) + "\n")
         with replacing(self.metrics) as temporary:
-            if step:  # its log, and nothing of the steps after it: those will be run again
+            if step:  # the log up to the checkpoint only: later steps will run again
                 shutil.copyfile(self.checkpoints.path(step) / "metrics.csv", temporary)
             else:
                 temporary.write_text(",".join(["step", *metrics]) + "\n")
 
-    # -- how far it came -------------------------------------------------------------------
+    # -- progress --------------------------------------------------------------------------
 
     def resume(
         self, design: Design, config: dict | None = None, say: Callable[[str], None] = print
     ) -> int:
-        """Set the variables of `design` to the newest checkpoint that is sound; its steps, or 0.
+        """Set the variables of `design` to the newest usable checkpoint; return its steps, or 0.
 
-        An average that the checkpoint lacks starts at G's variables. What is skipped is said.
-        Raises UserError when there are checkpoints, but none is sound.
+        If the checkpoint has no averages, they start at G's variables. `say` prints which ones are
+        skipped. Raises UserError if there are checkpoints, but none is usable.
         """
         config = config or self.config()
         skipped = []
@@ -213,7 +221,7 @@ class Run:
             )
         return 0
 
-    # -- what it wrote ---------------------------------------------------------------------
+    # -- output ----------------------------------------------------------------------------
 
     def log(self, first_step: int, values: np.ndarray) -> None:
         """Append a row to metrics.csv for each row of `values`, float32 [steps, metrics]."""
@@ -233,10 +241,10 @@ class Run:
         return self.images / f"{name}.png"
 
     def results(self, average: bool) -> Path:
-        """Path of what gan.evaluate found of the last, or the averaged, generator."""
+        """Path of the results of gan.evaluate for the last, or the averaged, generator."""
         return self.folder / f"evaluation{'-average' if average else ''}.json"
 
 
 def is_name(name: str) -> bool:
-    """Whether a run may be called so: as a folder, and not as one of the project's own."""
+    """Whether a run may have this name: a plain folder name that the project does not use."""
     return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)) and name not in RESERVED

@@ -1,6 +1,6 @@
-"""Where trained nets come from: the user's own runs, else the weights that come with the project.
+"""Find trained nets: the user's own runs, or the weights that come with the project.
 
-experiments/reference/<design>/config.json     as a run's, and the `steps` it was trained
+experiments/reference/<design>/config.json     like a run's, with the `steps` of its training
 experiments/reference/<design>/weights-<n>.npy  see gan.runs.weights
 """
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from gan.design import Design
 
 REFERENCE = REPOSITORY / "experiments" / "reference"
-BEST = "dense"  # the design whose shipped weights are taken when none is named
+BEST = "dense"  # the design whose shipped weights are used if no design is named
 
 
 class Shipped:
-    """The nets of `design` as they come with the project; to be drawn from as a `Run` is.
+    """The trained nets of `design` that come with the project; used like a `Run`.
 
-    `why` says, before "the weights ...", why they are taken.
+    `why` stands before "the weights ..." in messages and says why they are used.
     """
 
     def __init__(self, design: str, root: Path, why: str = "") -> None:
@@ -39,21 +39,21 @@ class Shipped:
         self.title = f"{why}the weights that come with the project"
 
     def config(self) -> dict:
-        """What it was trained with, as `Run.config`. Raises UserError if none come."""
+        """The config of its training, like `Run.config`. Raises UserError if there is none."""
         if not (self.folder / "config.json").exists():
             raise UserError(f"no weights of {self.name} come with the project")
         return json.loads((self.folder / "config.json").read_text())
 
     def results(self, average: bool) -> None:
-        """Nothing is written beside them."""
+        """None: results of shipped weights are not stored."""
 
     def grid(self, name: str) -> Path:
-        """Path of a picture `name`, apart from those of runs."""
+        """Path of picture `name`, in a folder that no run uses."""
         return self.root / "images" / f"shipped-{self.name}" / f"{name}.png"
 
 
 def find_runs(root: Path | str) -> list[Run]:
-    """The runs under `root` that have a checkpoint, the last trained one last."""
+    """The runs under `root` that have a checkpoint, newest last."""
     folders = (Path(root) / "experiments").glob("*/checkpoints")
     runs = [Run(folder.parent.name, root) for folder in folders if is_name(folder.parent.name)]
     runs = [run for run in runs if run.checkpoints.steps()]
@@ -74,10 +74,10 @@ def choose_trained(
     shipped: bool = False,
     say: Callable[[str], None] = print,
 ) -> Run | Shipped:
-    """The run `name`, else the newest run (of `design`); if there is none, what is shipped.
+    """The run `name`, else the newest run (of `design`); if there is no run, the shipped weights.
 
-    `shipped` leaves the runs aside. `say` is told of runs that are left out. Raises UserError if
-    there is neither.
+    `shipped` ignores the runs. `say` prints which runs are skipped. Raises UserError if there are
+    neither runs nor weights, or no run `name`.
     """
     if name and (design or shipped):
         raise UserError("--name cannot be combined with --design or --shipped")
@@ -92,10 +92,10 @@ def choose_trained(
             try:
                 trained = run.config()["design"]
             except UserError as error:
-                say(f"left out: {error}")
+                say(f"skipped: {error}")
                 continue
-            if trained not in DESIGNS:  # one built in Python
-                say(f"left out: run {run.name!r} is of {trained!r}, which is not among the designs")
+            if trained not in DESIGNS:  # a design that only a script knows
+                say(f"skipped: run {run.name!r} has the unknown design {trained!r}")
             elif design in (None, trained):
                 return run
         missing = f"trained run of {design}" if design else "trained run"
@@ -105,18 +105,18 @@ def choose_trained(
             return found
     there = ", ".join(run.name for run in runs) or "none"
     raise UserError(
-        f"no {missing} in {shown_path(root / 'experiments')}; runs with a checkpoint, which each "
-        f"has after a minute: {there}; or use the weights that come with the project: --shipped"
+        f"no {missing} in {shown_path(root / 'experiments')}; runs with a checkpoint (saved each "
+        f"minute): {there}; or use the weights that come with the project: --shipped"
     )
 
 
 def load(
     trained: Run | Shipped | str, *, shipped: bool = False, average: bool = False
 ) -> tuple[Design, int]:
-    """Build the design as it was trained; also how many steps it was.
+    """Build a trained design; return it and the number of steps it was trained.
 
-    `trained`: a run or its name, with `shipped` the name of a design whose weights come with the
-    project. Raises UserError if there is nothing trained, or with `average` no averaged generator.
+    `trained`: a run or its name; with `shipped`, the name of a design whose weights come with the
+    project. Raises UserError if it is not trained, or has no averaged generator for `average`.
     """
     if isinstance(trained, str):
         trained = Shipped(trained, REPOSITORY) if shipped else Run(trained)
@@ -130,7 +130,7 @@ def load(
         steps, has_average = config["steps"], False
     else:
         if not (steps := trained.resume(design, config)):
-            raise UserError(f"{trained.title} has no checkpoint; a training saves one each minute")
+            raise UserError(f"{trained.title} has no checkpoint; training saves one each minute")
         has_average = trained.checkpoints.has_average(steps)
     if average and not has_average:
         raise UserError(f"{trained.title}: no averaged generator was kept; leave out --average")

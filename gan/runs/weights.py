@@ -1,6 +1,6 @@
 """The weights of trained nets in half precision, as the project ships them.
 
-weights-<n>.npy   float16, all variables one after another, cut into files of at most 8 MB
+weights-<n>.npy   float16, all variables one after another, split into files of at most 8 MB
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ VALUES_IN_A_FILE = 4_000_000
 def save_weights(folder: Path, variables: Sequence) -> None:
     """Write Keras `variables` to `folder`, rounded to half precision.
 
-    Raises ValueError when one holds a number too large for that.
+    Raises ValueError if a value is too large for half precision, NaN or infinite.
     """
     values = np.concatenate([np.ravel(variable.numpy()) for variable in _weights(variables)])
     with np.errstate(over="ignore"):
         values = values.astype(np.float16)
     if not np.isfinite(values).all():
-        raise ValueError("a weight is too large for half precision, or no number")
+        raise ValueError("a weight is too large for half precision, or is NaN or infinite")
     folder.mkdir(parents=True, exist_ok=True)
     written = set()
     for number, first in enumerate(range(0, len(values), VALUES_IN_A_FILE)):
@@ -42,7 +42,7 @@ def save_weights(folder: Path, variables: Sequence) -> None:
 
 
 def load_weights(folder: Path, variables: Sequence) -> None:
-    """Set `variables` to what `save_weights` wrote of them. Raises UserError if it cannot."""
+    """Set `variables` to the values that `save_weights` wrote. Raises UserError if it cannot."""
     try:
         files = sorted(folder.glob("weights-*.npy"), key=lambda path: int(path.stem.split("-")[1]))
         values = np.concatenate([np.load(path, allow_pickle=False) for path in files])
@@ -51,16 +51,16 @@ def load_weights(folder: Path, variables: Sequence) -> None:
     variables = _weights(variables)
     ends = np.cumsum([np.prod(variable.shape, dtype=int) for variable in variables])
     if len(values) != ends[-1]:
-        raise UserError(f"the weights in {folder} are of other nets, or not complete")
+        raise UserError(f"the weights in {folder} belong to other nets, or are not complete")
     for variable, part in zip(variables, np.split(values, ends[:-1]), strict=True):
         variable.assign(part.reshape(variable.shape).astype(np.float32))
 
 
 def _weights(variables: Sequence) -> list:
-    """All but the states of random generators, which are no weights."""
+    """All variables but the states of random generators, which are not weights."""
     return [variable for variable in variables if "float" in variable.dtype]
 
 
 def net_variables(design: Design) -> list:
-    """All variables of both nets, BatchNorm's moving statistics among them."""
+    """All variables of both nets, including BatchNorm's moving statistics."""
     return [*design.generator.variables, *design.discriminator.variables]

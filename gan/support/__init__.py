@@ -1,1 +1,1 @@
-"""What all else rests on: errors of one line, files whole or absent, a quiet TensorFlow."""
+"""Helpers for all other packages: one-line errors, complete or absent files, quiet TensorFlow."""

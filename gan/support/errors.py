@@ -9,17 +9,18 @@ BAD_INPUT = 2  # a command's exit code
 
 
 class UserError(ValueError, argparse.ArgumentTypeError):
-    """Bad input, with a message of one line that says what is wrong and what to do.
+    """Bad input; the message is one line that says what is wrong and what to do.
 
-    The commands print it on stderr and exit with code 2; argparse adds the option's name. All
-    exceptions but these two are faults of the program and keep their traceback.
+    The commands print it on stderr and exit with code 2; argparse adds the option's name. Any
+    exception other than UserError and RunError is a bug and keeps its traceback.
     """
 
 
 class RunError(Exception):
-    """A run that cannot go on, with a message of one line: where it stopped, what is left of it.
+    """A run cannot continue; the message is one line that says where it stopped and what is saved.
 
-    The disk is full or gone, or the losses are no numbers. The commands exit with code 1.
+    The disk is full or gone, a loss or a variable is NaN or infinite, or another worker is gone.
+    The commands exit with code 1.
     """
 
 

@@ -12,15 +12,15 @@ from gan.support.errors import UserError
 
 
 def temporary_beside(path: Path) -> Path:
-    """A path of this process beside `path`, with the same ending."""
+    """A temporary path of this process in the folder of `path`, with the same ending."""
     return path.with_name(f".{os.getpid()}.tmp.{path.name}")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what is written there replaces `path` on success.
+    """Yield a temporary path; on success, what the block wrote there replaces `path`.
 
-    The block may make a file or a folder there. On an exception `path` is left as it was.
+    The block may create a file or a folder. After an exception `path` is unchanged.
     """
     temporary = temporary_beside(path)
     try:
@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
         sync(path.parent)
     except OSError as error:
-        if error.filename in (None, str(temporary)):  # a full disk does not say what it is full for
+        if error.filename in (None, str(temporary)):  # name the file that the user knows
             error.filename = str(path)
         raise
     finally:
@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what `replacing` left in `folder` in processes that were killed."""
+    """Delete the temporary files that killed processes left in `folder`."""
     for temporary in folder.glob(".*.tmp.*"):
         process = temporary.name.split(".")[1]
         if process.isdecimal() and not _is_alive(int(process)):
@@ -56,7 +56,7 @@ def _is_alive(process: int) -> bool:
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold what was written to a file, or the names in a folder."""
+    """Flush a file's content, or a folder's list of names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -65,7 +65,7 @@ def sync(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file, or a folder with all it holds, if it is there."""
+    """Delete a file, or a folder and its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -73,13 +73,13 @@ def remove(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for the output before the work begins. Raises UserError."""
+    """Create a folder for the output before the work begins. Raises UserError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be made or is no folder: {error.strerror}") from None
+        raise UserError(f"{folder} cannot be made or is not a folder: {error.strerror}") from None
 
 
 def shown_path(path: Path) -> str:
-    """A path as short as it can be said from here."""
+    """`path`, relative to the current folder if it is inside it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

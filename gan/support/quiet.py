@@ -1,10 +1,10 @@
-"""Importing this starts TensorFlow and Keras, quietly and so that equal runs give equal bytes.
+"""Importing this starts TensorFlow and Keras quietly, and makes equal runs give equal bytes.
 
-What they write to stderr comes from C++ before TensorFlow's own log level applies, so the
-descriptor is redirected. If the start fails, it is shown.
+TensorFlow's C++ code writes to stderr before its log level applies, so the file descriptor is
+redirected. If the start fails, the text is shown.
 
-Exact: with more than one inter-op thread, TensorFlow runs operations of a step side by side, and
-the convolutional designs then give other bytes in every run. One thread costs no speed: each
+With more than one inter-op thread, TensorFlow runs operations of a step in parallel, and the
+convolutional designs then give different bytes in every run. One thread costs no speed: each
 operation still uses all cores.
 """
 
@@ -23,9 +23,9 @@ def _start() -> None:
             import keras  # noqa: F401
             import tensorflow as tf
 
-            with suppress(RuntimeError):  # it is running already: `is_exact` tells
+            with suppress(RuntimeError):  # TensorFlow is already running; see `is_exact`
                 tf.config.threading.set_inter_op_parallelism_threads(1)
-            tf.config.list_physical_devices()  # looks for GPUs, and says so
+            tf.config.list_physical_devices()  # searches for GPUs, and logs it
         except Exception:
             chatter.seek(0)
             os.write(stderr, chatter.read())

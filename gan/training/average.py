@@ -1,7 +1,7 @@
 """The averaged generator: an exponential moving average of G's variables over the steps.
 
-No step depends on it. Its images are better than those of the last weights, which the two nets
-push to and fro.
+No training step depends on it. Its images are usually better than those of the last weights,
+because the two nets push the weights back and forth.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from gan.design import Design
 
-EVERY = 20  # steps from one update to the next: each reads and writes all of G
+EVERY = 20  # steps between updates: each update reads and writes all of G
 
 
 def compile_average(design: Design) -> Callable[[int], None]:
-    """Compile `update_average(done)`, to be called after every EVERY steps with their number."""
+    """Compile `update_average(done)`. Call it after every EVERY steps; `done` counts all steps."""
     pairs = _pairs(design)
-    # Not in the graph of the steps: with other operations beside them, dcgan's give other bytes.
+    # Not in the graph of the steps: beside other operations, dcgan's steps give other bytes.
     move = tf.function(lambda decay: _move(pairs, decay), autograph=False)
     return lambda done: move(tf.constant(_decay(design, done, EVERY), tf.float64))
 
 
 def _pairs(design: Design) -> list[tuple[tf.Variable, tf.Variable]]:
-    """Each average, and the variable of G that it is of."""
+    """Pairs of an average and its variable of G."""
     variables = design.generator.variables
     return [(a.value, v.value) for a, v in zip(design.averages, variables, strict=True)]
 
 
 def _decay(design: Design, done: int, steps: int) -> float:
-    """The decay of the last `steps` steps of `done`.
+    """The decay over the last `steps` of `done` steps.
 
-    That of one step is `average_decay`, but at most (1 + t) / (10 + t) after t steps, as in
-    tf.train.ExponentialMovingAverage, so that G's first weights soon count for nothing.
+    The decay of one step is `average_decay`, but at most (1 + t) / (10 + t) after t steps, as in
+    tf.train.ExponentialMovingAverage. So G's first weights soon lose their influence.
     """
     return min(design.recipe.average_decay, (1 + done) / (10 + done)) ** steps
 
@@ -52,10 +52,10 @@ def _move(pairs: list[tuple[tf.Variable, tf.Variable]], decay: tf.Tensor | float
 
 
 class KeepAverage(keras.callbacks.Callback):
-    """Keeps a design's averages during `fit`, as the loop does, and after each epoch.
+    """Updates a design's averages during `fit`, as the loop does, and after each epoch.
 
-    It counts steps by the clock of G's optimizer. Where both nets share it, it ticks faster, so the
-    averages forget the first weights a little later.
+    It counts the steps of G's optimizer. If both nets share this optimizer, its count grows faster,
+    so the first weights lose their influence a little later.
     """
 
     def on_train_begin(self, logs: dict | None = None) -> None:

@@ -1,4 +1,4 @@
-"""How a training ends; early by signals, a failing disk, losses that are NaN or infinite."""
+"""How a training ends, also early: by a signal, a disk error, a loss that is NaN or infinite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gan.support.errors import RunError
 
 
 class Outcome(NamedTuple):
-    """How a training ended: `done` of `total` steps, `trained` of them now, in `seconds`.
+    """How a training ended: `done` of `total` steps, `trained` of them in this call, in `seconds`.
 
     `stopped_by` is the signal that ended it early, or None.
     """
@@ -28,12 +28,19 @@ class Outcome(NamedTuple):
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], int | None]]:
-    """Yield a function that tells which of SIGINT and SIGTERM came; a second one ends at once."""
+    """Yield a function that returns the SIGINT or SIGTERM that came, or None.
+
+    A second signal ends the process at once.
+    """
     came = []
 
     def remember(number: int, frame: object) -> None:
         came.append(number)
-        signal.signal(number, before[number])
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if threading.current_thread() is not threading.main_thread():
@@ -43,12 +50,11 @@ def stop_signals() -> Iterator[Callable[[], int | None]]:
     try:
         yield lambda: came[0] if came else None
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        restore()
 
 
 def check_finite(first: int, values: np.ndarray, metrics: Sequence[str]) -> None:
-    """Raise FloatingPointError, naming the step, when a loss is NaN or infinite."""
+    """Raise FloatingPointError with the step number if a loss is NaN or infinite."""
     for row, column in np.argwhere(~np.isfinite(values)):
         value = values[row, column]
         raise FloatingPointError(f"{metrics[column]} of step {first + row:,} is {value}")
@@ -56,18 +62,20 @@ def check_finite(first: int, values: np.ndarray, metrics: Sequence[str]) -> None
 
 @contextmanager
 def what_is_left(done: int, saved: int) -> Iterator[None]:
-    """Turn the faults that end a run into a RunError that says what is left of it."""
-    left = f"the checkpoint of step {saved:,} is whole" if saved else "it had no checkpoint yet"
+    """Turn an error that ends a run into a RunError that names the last checkpoint."""
+    left = (
+        f"the checkpoint of step {saved:,} is complete" if saved else "no checkpoint was saved yet"
+    )
     try:
         yield
     except FloatingPointError as error:
         raise RunError(
             f"the training diverged: {error}; {left}; "
-            "--fresh with a smaller --learning-rate or another --seed may do better"
+            "try --fresh with a smaller --learning-rate or another --seed"
         ) from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise RunError(
             f"stopped at step {done:,}: {where}{error.strerror or error}; {left}; "
-            "when that is mended, the same command (without --fresh) goes on"
+            "fix this, then repeat the command (without --fresh) to continue"
         ) from None

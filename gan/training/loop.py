@@ -1,7 +1,7 @@
-"""The one training loop, for any design.
+"""The one training loop, for all designs.
 
-A step is a function of (variables, seed, step number), so the loop may run as many steps in one
-compiled call as it likes, stop after any of them, and continue later to the same bytes.
+A step depends only on (variables, seed, step number). So the loop can run any number of steps in
+one compiled call, stop after any step, and continue later with the same result, byte for byte.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def train(
     strategy: tf.distribute.Strategy | None = None,
     tensorboard: bool = False,
 ) -> Outcome:
-    """Train `design` up to its recipe's length; a run that was stopped continues.
+    """Train `design` to the length in its recipe. A stopped run continues.
 
-    It computes what this loop computes, but many steps a call, and so that it can be stopped:
+    It computes the same as this loop, but runs many steps per call and can be stopped:
 
         for t in range(schedule.total_steps):
             chosen = schedule.indices(t, schedule.order(t), schedule.size(t))
@@ -61,12 +61,12 @@ def train(
                 run.checkpoints.save(t + 1, design)
 
     `run`: the run or its name (default: the design's name). `dataset`: default `load_images()`.
-    `strategy`: the one in which the design was built (default: the present one). `fresh`: start
-    over. `tensorboard`: log for TensorBoard, too. SIGINT and SIGTERM save a checkpoint and end it
-    early. Of several workers only the chief reads and writes the run.
+    `strategy`: the one in which the design was built (default: the current one). `fresh`: start
+    over. `tensorboard`: also log for TensorBoard. SIGINT and SIGTERM save a checkpoint and end the
+    training early. If there are several workers, only the chief reads and writes the run.
 
-    Raises UserError if the run, the data and the design do not fit together, RunError if the disk
-    fails, a loss is NaN or infinite, or another worker is gone.
+    Raises UserError if the run, the data and the design do not fit together. Raises RunError if the
+    disk fails, a loss is NaN or infinite, or another worker is gone.
     """
     if dataset is None:
         dataset = load_images()
@@ -83,7 +83,7 @@ def train(
 
 
 class Training:
-    """A run that is trained: what the parts of `train` share, and those parts.
+    """The training of one run: the parts of `train`, and what they share.
 
     Raises UserError if the data and the design do not fit together.
     """
@@ -101,7 +101,7 @@ class Training:
         if dataset.images.shape[1:] != design.image_shape:
             raise UserError(
                 f"{dataset.name} holds images {dataset.images.shape[1:]}, "
-                f"but the nets were built for {design.image_shape}"
+                f"but the nets were built for {design.image_shape}; build a design for these images"
             )
         run.check_data(dataset.source)
         self.design, self.run = design, run
@@ -117,7 +117,7 @@ class Training:
         self.kept_every = (design.recipe.checkpoint_epochs or 0) * self.schedule.steps_per_epoch
 
     def begin_or_resume(self, held: ExitStack) -> int:
-        """Lock the run in `held`, set the variables to its newest checkpoint; its steps, or 0."""
+        """Lock the run in `held` and load its newest checkpoint. Returns its steps, or 0."""
         run, workers, first = self.run, self.workers, 0
         if workers.is_chief:
             if not self.fresh:
@@ -125,12 +125,12 @@ class Training:
             begins = self.fresh or not run.checkpoints.steps()
             if begins and self.design.g_optimizer.iterations.numpy() > 0:
                 raise UserError(
-                    "this design was trained before; build a new one for a new run, "
-                    "which starts from the weights of its seed"
+                    "this design was trained before; build a new one, because a new run "
+                    "starts from the weights of its seed"
                 )
             held.enter_context(run.locked())
             first = 0 if self.fresh else run.resume(self.design, self.config, say)
-            if first:  # a kill may have come between this checkpoint and its board
+            if first:  # a kill may have come before this was written
                 self.write_board(run.checkpoints.path(first) / "metrics.csv", first)
             else:
                 self.design.start_average()
@@ -143,8 +143,8 @@ class Training:
             return first
         if not is_exact():
             say(
-                "TensorFlow was started before gan, with several inter-op threads: "
-                "a resumed run may end with other bytes. Import gan first for equal bytes"
+                "TensorFlow was started before gan, with several inter-op threads, so a resumed "
+                "run may end with other bytes than an undisturbed one; import gan first to avoid it"
             )
         if first:
             say(f"going on after step {first:,}")
@@ -153,10 +153,11 @@ class Training:
         return first
 
     def say_changes(self, first: int) -> None:
-        """Say in what a run that goes on after `first` steps differs from what it was."""
+        """Print what has changed since the run made its `first` steps."""
         old = self.run.config()
         if (versions := old["versions"]) != self.config["versions"]:
-            say(f"begun with {versions}: from here on the bytes may differ")
+            began = ", ".join(f"{library} {version}" for library, version in versions.items())
+            say(f"the run began with {began}; from here on its bytes may differ")
         had, decay = self.run.checkpoints.has_average(first), self.design.recipe.average_decay
         if decay and not had:
             say("the average of G's weights begins here")
@@ -164,23 +165,23 @@ class Training:
             say(f"average_decay was {before:g}, and is {decay:g} from here on")
 
     def train_from(self, first: int, checkpoint_seconds: float) -> Outcome:
-        """The loop: run some steps, record them, save if it is time; until the end or a signal."""
+        """The loop: run some steps, record them, save when due, until the end or a signal."""
         started = last_checkpoint = time.monotonic()
         done, saved, steps_per_call = first, first, 1
         report = Report(first, self.total) if self.workers.is_chief else nullcontext()
         with stop_signals() as stopped_by, report:
             while True:
-                # All workers must decide alike, so they agree on what one alone sees.
+                # All workers must decide the same, so they share what only one of them sees.
                 stop, overdue, steps_per_call = self.workers.agree(
                     stopped_by() or 0,
                     time.monotonic() - last_checkpoint > checkpoint_seconds,
                     steps_per_call,
                 )
                 at_end = stop or done == self.total
-                is_kept = self.kept_every and done % self.kept_every == 0  # by the document
+                is_kept = self.kept_every and done % self.kept_every == 0  # as the recipe asks
                 if done > saved and (at_end or overdue or is_kept):
                     if stop:
-                        say(f"stopping: saving step {done:,} (again: stop without saving)")
+                        say(f"stopping: saving step {done:,} (Ctrl-C again stops without saving)")
                     self.save(done, saved)
                     saved, last_checkpoint = done, time.monotonic()
                 if at_end:
@@ -195,12 +196,12 @@ class Training:
                 if self.workers.is_chief:
                     means = values.mean(axis=0)
                     report.update(done, dict(zip(self.design.loss_names, means, strict=True)))
-            self.workers.agree(done)  # together: who leaves early looks dead to the others
+            self.workers.agree(done)  # wait: to the others, a worker that ends early looks dead
         seconds = time.monotonic() - started
         return Outcome(done, self.total, done - first, seconds, stop if done < self.total else None)
 
     def end_of_call(self, done: int, steps: int) -> int:
-        """Where a call of at most `steps` ends: a grid shows the weights after its step."""
+        """Where a call of at most `steps` steps ends: a grid needs the weights after its step."""
         end = min(self.total, done + steps, self.schedule.run_end(done))
         per_epoch = self.schedule.steps_per_epoch
         grids = (step for step in range(done, end) if self.design.grid_name(step, per_epoch))
@@ -212,25 +213,25 @@ class Training:
         Raises FloatingPointError, OSError.
         """
         if self.workers.is_chief:
-            if begins:  # the step works: what an old run left may go
+            if begins:  # the steps work: the old run can be deleted
                 self.run.begin(self.config, done, self.design.loss_names, self.fresh)
             self.run.log(done, values)
         check_finite(done, values, self.design.loss_names)
         if self.workers.is_chief:
             self.gallery.draw(end)
-            if not done:  # a new run has its page at once
+            if not done:  # so that a new run has a page early
                 self.publish(end)
 
     def save(self, done: int, saved: int) -> None:
-        """Save all that `done` steps led to; the last checkpoint is of `saved` steps."""
+        """Save everything after `done` steps. The last checkpoint was after `saved` steps."""
         design, run = self.design, self.run
         with what_is_left(done, saved):
-            # A loss is from before its update, so it may not show what that did.
+            # A loss is computed before the update, so it may not show a NaN made by the update.
             if not are_finite(design.all_variables):
                 raise FloatingPointError(f"after step {done:,} a variable is NaN or infinite")
             if not self.workers.is_chief:
                 return
-            # Pictures first, so that a run with its last checkpoint has them all.
+            # Pictures first: a run that has its last checkpoint must have all pictures.
             if done == self.total:
                 self.gallery.draw_final()
             self.publish(done)
@@ -238,12 +239,12 @@ class Training:
         self.write_board(run.metrics, done)
 
     def write_board(self, metrics: Path, done: int) -> None:
-        """Log `done` steps, whose log is `metrics`, for TensorBoard, if that was asked for."""
+        """Write the log `metrics` of `done` steps for TensorBoard, if the user asked for it."""
         if self.board:
             with what_is_left(done, done):
                 grids = self.gallery.grids(0, done)
                 self.board.write(read_metrics(metrics), grids, done, self.total)
 
     def publish(self, done: int) -> None:
-        """Draw curves and page after `done` steps."""
+        """Draw the curves and the page after `done` steps."""
         self.gallery.publish(done, next_commands(self.run, self.config, done, self.total))

@@ -1,4 +1,4 @@
-"""Many steps in one compiled call."""
+"""Run many steps in one compiled call."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from gan.training.average import EVERY, compile_average
 if TYPE_CHECKING:
     from gan.design import Design
 
-STEPS_PER_CALL = 100  # at most; enough that the cost of a call vanishes
-SECONDS_PER_CALL = 0.25  # about; the live line and Ctrl-C wait for no longer
+STEPS_PER_CALL = 100  # at most; enough to make the overhead of a call negligible
+SECONDS_PER_CALL = 0.25  # about; the live line and Ctrl-C wait this long
 
 
 def compile_steps(
@@ -30,10 +30,10 @@ def compile_steps(
     """Compile `run_steps(first, count) -> float32 [count, losses]`.
 
     `count` is at most STEPS_PER_CALL, and `first + count` at most `schedule.run_end(first)`.
-    Under `strategy`, in which the design was built, each replica takes its slice of a step.
+    The design must be built under `strategy`. Each replica takes its slice of a step.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    # This pass fails on the gradient of dcgan's convolutions, says so, and changes nothing.
+    # On the gradient of dcgan's convolutions this pass prints an error and changes nothing.
     tf.config.optimizer.set_experimental_options({"remapping": False})
     images = tf.constant(images)  # uint8: a quarter of the memory of float32
     order_of_step = functools.lru_cache(1)(lambda first: tf.constant(schedule.order(first)))
@@ -58,7 +58,7 @@ def compile_steps(
             lambda done, _: done < count,
             lambda done, log: (done + 1, log.write(done, run_step(first + done, order, size))),
             (tf.constant(0), log),
-            parallel_iterations=1,  # each step starts from what the last one left
+            parallel_iterations=1,  # each step needs the variables of the step before
         )
         return log.stack()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan.data.digits import BLOCK, draw_digits
-from gan.evaluation.classifier import load_classifier, look
+from gan.evaluation.classifier import classify, load_classifier
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_labels_name_the_digits(drawn):
 
 def test_a_classifier_of_mnist_reads_what_the_labels_say(drawn):
     images, labels = drawn
-    _, probabilities = look(load_classifier(), images[:300, ..., np.newaxis])
+    _, probabilities = classify(load_classifier(), images[:300, ..., np.newaxis])
     assert (probabilities.argmax(axis=1) == labels[:300]).mean() > 0.97
 
 

@@ -76,7 +76,7 @@ def test_a_folder_of_colour_images_resized(tmp_path):
     assert (dataset.images[1] == 77).all()
     assert abs(dataset.images[0].mean() - colours.mean()) < 3
     assert dataset.resized_to == (32, 48)
-    with pytest.raises(UserError, match="--image-size goes with"):
+    with pytest.raises(UserError, match="--image-size is only for"):
         quiet("synthetic", (32, 32))
 
 
@@ -128,8 +128,8 @@ def test_damaged_files(tmp_path):
     for content, message in (
         (idx_bytes(IMAGES)[:-1], "damaged"),
         (idx_bytes(IMAGES) + b"!", "damaged"),
-        (idx_bytes(IMAGES, magic=0x801), "no IDX file"),
-        (b"short", "no IDX file|damaged"),
+        (idx_bytes(IMAGES, magic=0x801), "not an IDX file"),
+        (b"short", "not an IDX file|damaged"),
     ):
         idx.write_bytes(content)
         with pytest.raises(UserError, match=message):
@@ -140,7 +140,7 @@ def test_folders_that_will_not_do(tmp_path):
     with pytest.raises(UserError, match=r"neither train-images-idx3-ubyte nor image files"):
         quiet(str(tmp_path))
     (tmp_path / "a.png").write_bytes(b"not a png")
-    with pytest.raises(UserError, match="no image"):
+    with pytest.raises(UserError, match="not an image"):
         quiet(str(tmp_path))
     Image.fromarray(np.zeros((28, 29), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(UserError, match=r"a\.png: an image is 28x29, and"):
@@ -163,7 +163,7 @@ def test_no_program_is_started_to_read_an_image(tmp_path, monkeypatch):
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ghostscript)
     Image.fromarray(np.zeros((28, 28, 3), np.uint8)).save(tmp_path / "a.eps")
     (tmp_path / "a.eps").rename(tmp_path / "a.png")
-    with pytest.raises(UserError, match=r"a\.png is no image"):
+    with pytest.raises(UserError, match=r"a\.png is not an image"):
         quiet(str(tmp_path))
 
 
@@ -171,7 +171,7 @@ def test_a_png_with_more_text_than_pillow_reads(tmp_path):
     text = PngInfo()
     text.add_text("comment", "a" * 2**21, zip=True)
     Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "a.png", pnginfo=text)
-    with pytest.raises(UserError, match=r"a\.png is no image, or a damaged one"):
+    with pytest.raises(UserError, match=r"a\.png is not an image, or is damaged"):
         quiet(str(tmp_path))
 
 
@@ -191,7 +191,7 @@ def test_a_file_that_gan_data_names_must_be_there(monkeypatch, name):
 
 @pytest.mark.parametrize("source", ["auto", "synthetic"])
 def test_only_a_folder_is_resized(source):
-    with pytest.raises(UserError, match="goes with --data FOLDER"):
+    with pytest.raises(UserError, match="only for --data FOLDER"):
         load_images(source, (64, 48))
 
 

@@ -76,7 +76,7 @@ def in_make_test(*quick: str) -> list:
     ]
 
 
-@pytest.mark.usefixtures("float64", "without_xla")
+@pytest.mark.usefixtures("float64", "quick_runs")
 @pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", in_make_test("dense", "dcgan"))
 def test_the_number_of_replicas_changes_nothing(name, replicas):
@@ -86,7 +86,7 @@ def test_the_number_of_replicas_changes_nothing(name, replicas):
     assert np.abs(their_way - way).max() < OUTPUTS * np.abs(way).max()
 
 
-@pytest.mark.usefixtures("float64", "without_xla")
+@pytest.mark.usefixtures("float64", "quick_runs")
 @pytest.mark.parametrize("name", in_make_test("dense"))
 def test_statistics_of_each_replicas_own_slice_leave_the_scale_of_losses_and_gradients(name):
     losses, way = trained(name, 1, synchronised=False)
@@ -159,7 +159,7 @@ def test_gpus_are_taken_with_growing_memory(monkeypatch, found, wanted, used):
         distribute.choose_strategy(4)
 
 
-@pytest.mark.usefixtures("without_xla")
+@pytest.mark.usefixtures("quick_runs")
 def test_a_run_moves_between_numbers_of_devices(tmp_path, small_data, monkeypatch, capsys):
     monkeypatch.setattr(distribute, "choose_strategy", lambda n, *_: (mirrored(n), f"{n} devices"))
     common = ["dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 6]

@@ -12,7 +12,7 @@ from conftest import run_here
 from gan import generate, train
 from gan.runs import Run
 
-pytestmark = pytest.mark.usefixtures("without_xla")
+pytestmark = pytest.mark.usefixtures("quick_runs")
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
@@ -39,7 +39,7 @@ TRY = """<script>
 
 
 @pytest.fixture(scope="module")
-def run(without_xla, tmp_path_factory, small_data):
+def run(quick_runs, tmp_path_factory, small_data):
     root = tmp_path_factory.mktemp("page")
     options = ("--steps", 7, "--sample-interval", 3, "--batch-size", 8, "--seed", 5)
     assert run_here(train.main, "dense", "--root", root, "--data", small_data, *options) == 0
@@ -66,7 +66,7 @@ def test_the_page_holds_all_of_the_run(run):
 def test_the_command_to_go_on_goes_on(run, small_data, capsys):
     _, found = content(run)
     (what, command), *_ = found["commands"]
-    assert what == "train as long again:"
+    assert what == "train twice as long:"
     words = command.split(" gan.train ")[1].split()
     assert {"--batch-size", "--seed"} < set(words)
     longer = shutil.copytree(run.root, run.root.parent / "longer")
@@ -130,7 +130,7 @@ def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data
     assert (found["commands"], found["result"]) == ([], [])
     assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
     out = capsys.readouterr().out
-    assert "left out: run 'mine' is of 'mine', which is not among the designs" in out
+    assert "skipped: run 'mine' has the unknown design 'mine'" in out
     assert "no run here, so the weights that come with the project" in out
 
 

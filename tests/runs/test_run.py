@@ -1,6 +1,7 @@
 """A run's folder: begun, gone on with, made longer, begun anew, refused."""
 
 import errno
+import functools
 import json
 import os
 import shutil
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 from conftest import REPOSITORY, finish, run_here, start, variables
 from PIL import Image
-from test_train import contents, small_run
+from test_train import contents
+from test_train import small_run as dense_run
 
 from gan import train
 from gan.data import images as data
@@ -23,13 +25,16 @@ from gan.runs import Run, find_runs, load
 from gan.runs.checkpoints import Checkpoints
 from gan.support.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("without_xla")
+pytestmark = pytest.mark.usefixtures("quick_runs")
+
+
+small_run = functools.partial(dense_run, design="dense-sgd")  # the quickest to trace and to save
 
 
 def test_checkpoints_are_pruned(tmp_path, small_data):
     options = ("--steps", 12, "--checkpoint-seconds", 1e-9)
     assert run_here(train.main, *small_run(tmp_path, small_data, *options)) == 0
-    steps = Run("dense", tmp_path).checkpoints.steps()
+    steps = Run("dense-sgd", tmp_path).checkpoints.steps()
     assert len(steps) == 3
     assert steps[-1] == 12
 
@@ -38,14 +43,14 @@ def test_a_finished_run_says_so_and_can_be_made_longer_or_begun_anew(
     tmp_path, small_data, capsys, monkeypatch
 ):
     command = small_run(tmp_path, small_data, "--steps", 10)
-    run = Run("dense", tmp_path)
+    run = Run("dense-sgd", tmp_path)
     assert run_here(train.main, *command) == 0
     before = contents(run)
     capsys.readouterr()
     monkeypatch.setattr(sys, "argv", ["train", *map(str, command)])
     assert run_here(train.main, *command) == 0
     out = capsys.readouterr().out
-    assert "run 'dense' is finished: it has 10 steps" in out
+    assert "run 'dense-sgd' is finished: it has 10 steps" in out
     assert "--steps 20" in out
     assert "--steps 10 --fresh" in out
     assert contents(run) == before
@@ -63,14 +68,14 @@ def test_a_finished_run_says_so_and_can_be_made_longer_or_begun_anew(
 
 def test_pictures_that_are_not_of_a_run_stay(tmp_path, small_data, capsys):
     """Neither data in a run's own folder nor other pictures there may go by --fresh."""
-    photos = tmp_path / "images" / "dense"
+    photos = tmp_path / "images" / "dense-sgd"
     photos.mkdir(parents=True)
     for index in range(4):
         Image.fromarray(np.full((16, 16), index, np.uint8)).save(photos / f"mine-{index}.png")
     options = ("--root", tmp_path, "--steps", 2, "--batch-size", 4, "--fresh")
-    assert run_here(train.main, "dense", *options, "--data", photos) == 2
-    assert "which is the run's own" in capsys.readouterr().err
-    assert run_here(train.main, "dense", *options, "--data", small_data) == 0
+    assert run_here(train.main, "dense-sgd", *options, "--data", photos) == 2
+    assert "where the run writes" in capsys.readouterr().err
+    assert run_here(train.main, "dense-sgd", *options, "--data", small_data) == 0
     assert {f"mine-{index}.png" for index in range(4)} < {path.name for path in photos.iterdir()}
 
 
@@ -78,8 +83,8 @@ def test_a_log_that_is_not_as_it_was_written_ends_the_run(
     tmp_path, small_data, monkeypatch, capsys
 ):
     """And nothing is lost: the last checkpoint has the rows until then."""
-    run = Run("dense", tmp_path)
-    command = ("dense", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
+    run = Run("dense-sgd", tmp_path)
+    command = ("dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
     assert run_here(train.main, *command, "--steps", 3) == 0
     begin = Run.begin
 
@@ -91,25 +96,25 @@ def test_a_log_that_is_not_as_it_was_written_ends_the_run(
         patch.setattr(Run, "begin", begin_and_empty_the_log)
         assert run_here(train.main, *command, "--steps", 5) == 1
     err = capsys.readouterr().err
-    assert "metrics.csv: it is not as it was written; the checkpoint of step 3 is whole" in err
+    assert "metrics.csv: the file is damaged; the checkpoint of step 3 is complete" in err
     assert run_here(train.main, *command, "--steps", 5) == 0
     rows = run.metrics.read_text().splitlines()[1:]
     assert [int(row.split(",")[0]) for row in rows] == [0, 1, 2, 3, 4]
 
 
 def test_an_epoch_is_a_pass_through_the_data(tmp_path, small_data):
-    command = ("dense", "--root", tmp_path, "--data", small_data, "--epochs", 2)
+    command = ("dense-sgd", "--root", tmp_path, "--data", small_data, "--epochs", 2)
     assert run_here(train.main, *command, "--batch-size", 20) == 0
-    assert Run("dense", tmp_path).checkpoints.steps() == [20]
+    assert Run("dense-sgd", tmp_path).checkpoints.steps() == [20]
 
 
 def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
-    command = ("dense", "--root", tmp_path, "--batch-size", 8)
+    command = ("dense-sgd", "--root", tmp_path, "--batch-size", 8)
     assert run_here(train.main, *command, "--steps", 2) == 0
     assert "NOT MNIST" in capsys.readouterr().err
     assert (
-        json.loads((tmp_path / "experiments/dense/config.json").read_text())["data"]["source"]
+        json.loads((tmp_path / "experiments/dense-sgd/config.json").read_text())["data"]["source"]
         == "synthetic"
     )
     other = tmp_path / "other.npz"
@@ -118,7 +123,7 @@ def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch
     capsys.readouterr()
     assert run_here(train.main, *command, "--steps", 4) == 0
     assert (
-        "the run keeps the built-in digits, not GAN_DATA's images; --fresh"
+        "the run still uses the built-in digits, not GAN_DATA's images; --fresh"
         in capsys.readouterr().out
     )
     assert run_here(train.main, *command, "--steps", 6, "--data", other) == 2
@@ -136,13 +141,13 @@ def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, mon
     monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
     mine = tmp_path / "mine.npz"
     np.savez(mine, x_train=np.zeros((50, 28, 28), np.uint8))
-    command = ("dense", "--root", tmp_path, "--batch-size", 8)
+    command = ("dense-sgd", "--root", tmp_path, "--batch-size", 8)
     assert run_here(train.main, *command, "--steps", 2, "--data", mine) == 0
     mine.rename(tmp_path / "moved.npz")
     capsys.readouterr()
     assert run_here(train.main, *command, "--steps", 4) == 2
     err = capsys.readouterr().err
-    assert "was started with mine.npz, and that cannot be found: no data" in err
+    assert "was started with mine.npz, which cannot be found: no data" in err
     assert "--fresh" not in err
     monkeypatch.setenv("GAN_DATA", str(tmp_path / "moved.npz"))
     assert run_here(train.main, *command, "--steps", 4) == 0
@@ -163,7 +168,7 @@ def test_a_run_that_prunes_its_checkpoints_is_found(three_checkpoints, monkeypat
     """Between the listing and the look at its age, the newest checkpoint may be deleted."""
     steps = Checkpoints.steps
     monkeypatch.setattr(Checkpoints, "steps", lambda self: [*steps(self), 99])
-    assert [run.name for run in find_runs(three_checkpoints)] == ["dense"]
+    assert [run.name for run in find_runs(three_checkpoints)] == ["dense-sgd"]
 
 
 def test_a_kill_while_a_checkpoint_is_deleted_leaves_no_part_of_it(
@@ -174,33 +179,33 @@ def test_a_kill_while_a_checkpoint_is_deleted_leaves_no_part_of_it(
 
     command = small_run(tmp_path, small_data, "--checkpoint-seconds", 1e-9, "--steps")
     assert run_here(train.main, *command, 3) == 0
-    run = Run("dense", tmp_path)
+    run = Run("dense-sgd", tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("gan.runs.checkpoints.remove", killed)
         assert run_here(train.main, *command, 9) == 130
     for step in run.checkpoints.steps():
         assert run.checkpoints.record(step)
-    assert len(list(run.checkpoints.folder.glob(".step-*"))) == 1
+    assert len(list(run.checkpoints.folder.glob(".*.tmp.step-*"))) == 1
 
 
 def test_variables_of_another_checkpoint_are_refused(tmp_path, three_checkpoints):
     """They are sound by themselves, so only the digest in checkpoint.json tells."""
     root = shutil.copytree(three_checkpoints, tmp_path / "copy")
-    run = Run("dense", root)
+    run = Run("dense-sgd", root)
     *_, older, newest = run.checkpoints.steps()
     for path in run.checkpoints.path(older).glob("variables.*"):
         shutil.copyfile(path, run.checkpoints.path(newest) / path.name)
     with pytest.raises(UserError, match="its variables are damaged"):
-        run.checkpoints.restore(newest, build_design("dense", batch_size=8), run.config())
+        run.checkpoints.restore(newest, build_design("dense-sgd", batch_size=8), run.config())
 
 
 def test_what_was_never_trained_is_not_loaded(tmp_path, three_checkpoints):
     with pytest.raises(UserError, match="no run 'nosuch' in"):
         load(Run("nosuch", tmp_path))
     empty = shutil.copytree(three_checkpoints, tmp_path / "empty")
-    shutil.rmtree(empty / "experiments/dense/checkpoints")
-    with pytest.raises(UserError, match="run 'dense' has no checkpoint"):
-        load(Run("dense", empty))
+    shutil.rmtree(empty / "experiments/dense-sgd/checkpoints")
+    with pytest.raises(UserError, match="run 'dense-sgd' has no checkpoint"):
+        load(Run("dense-sgd", empty))
     with pytest.raises(UserError, match="no weights of nosuch come with the project"):
         load("nosuch", shipped=True)
     design, steps = load("dense", shipped=True)
@@ -210,7 +215,7 @@ def test_what_was_never_trained_is_not_loaded(tmp_path, three_checkpoints):
 
 
 def test_data_is_known_by_its_pixels_and_not_by_its_name(tmp_path, small_data, capsys):
-    command = ("dense", "--root", tmp_path, "--batch-size", 8)
+    command = ("dense-sgd", "--root", tmp_path, "--batch-size", 8)
     moved = tmp_path / "moved.npz"
     moved.write_bytes(Path(small_data).read_bytes())
     assert run_here(train.main, *command, "--steps", 2, "--data", small_data) == 0
@@ -241,7 +246,7 @@ def test_seeds_give_other_weights_and_other_batches(tmp_path, small_data):
 
 
 @pytest.fixture(scope="module")
-def three_checkpoints(without_xla, tmp_path_factory, small_data):
+def three_checkpoints(quick_runs, tmp_path_factory, small_data):
     """A run of 9 steps with a checkpoint after each call; the newest three are there."""
     root = tmp_path_factory.mktemp("checkpoints")
     options = ("--steps", 9, "--checkpoint-seconds", 1e-9)
@@ -251,7 +256,7 @@ def three_checkpoints(without_xla, tmp_path_factory, small_data):
 
 def test_a_damaged_checkpoint_is_skipped_and_said(tmp_path, three_checkpoints, small_data, capsys):
     shutil.copytree(three_checkpoints, tmp_path, dirs_exist_ok=True)
-    run = Run("dense", tmp_path)
+    run = Run("dense-sgd", tmp_path)
     whole = contents(run)
     good, damaged, newest = run.checkpoints.steps()
     assert newest == 9
@@ -281,7 +286,7 @@ def test_unsound_later_checkpoints_do_not_push_out_sound_ones(
     tmp_path, three_checkpoints, small_data
 ):
     shutil.copytree(three_checkpoints, tmp_path, dirs_exist_ok=True)
-    run = Run("dense", tmp_path)
+    run = Run("dense-sgd", tmp_path)
     for step in (100, 200, 300):
         run.checkpoints.path(step).mkdir()
     assert run_here(train.main, *small_run(tmp_path, small_data, "--steps", 12)) == 0
@@ -289,19 +294,19 @@ def test_unsound_later_checkpoints_do_not_push_out_sound_ones(
 
 
 def test_a_checkpoint_of_other_variables_is_refused(three_checkpoints):
-    run = Run("dense", three_checkpoints)
-    design = build_design("dense")
+    run = Run("dense-sgd", three_checkpoints)
+    design = build_design("dense-sgd")
     more = [*design.all_variables, keras.Variable(np.zeros(3))]
     for others in (design.generator.variables, more):
         other = SimpleNamespace(all_variables=others, averages=[])
-        with pytest.raises(UserError, match="of other nets"):
+        with pytest.raises(UserError, match="belong to other nets"):
             run.checkpoints.restore(9, other, run.config())
 
 
 @pytest.fixture(scope="module")
-def short_run(without_xla, tmp_path_factory, small_data):
+def short_run(quick_runs, tmp_path_factory, small_data):
     root = tmp_path_factory.mktemp("short")
-    assert run_here(train.main, *small_run(root, small_data, "--steps", 5)) == 0
+    assert run_here(train.main, *dense_run(root, small_data, "--steps", 5)) == 0
     return root
 
 
@@ -321,15 +326,15 @@ BAD = {
     "negative seed": (["dense", "--seed", "-1"], "from 0 to 2147483647"),
     "missing data": (["dense", "--data", "nowhere.npz"], "no data 'nowhere.npz'"),
     "setting it lacks": (["dense-sgd", "--beta-1", "0.5"], "no setting 'beta_1'"),
-    "name out of the folder": (["dense", "--name", "../x"], "no run can be called '../x'"),
-    "name of the shipped": (["dense", "--name", "reference"], "no run can be called"),
+    "name out of the folder": (["dense", "--name", "../x"], "no run can be named '../x'"),
+    "name of the shipped": (["dense", "--name", "reference"], "no run can be named"),
     "another batch size": (["dense", "--batch-size", "9"], "started with batch_size 8, not 9"),
     "another learning rate": (["dense", "--learning-rate", "0.1"], "learning_rate 0.0002, not 0.1"),
     "an empty name": (["dense", "--name", ""], "must not be empty"),
-    "data of one byte": (["dense", "--data", "/dev/null"], "no .npz file, or a damaged one"),
+    "data of one byte": (["dense", "--data", "/dev/null"], "not an .npz file, or is damaged"),
     "too large a batch": (["dense", "--batch-size", "100000"], "from 1 to 65536, not '100000'"),
-    "a size for no folder": (["dense", "--image-size", "28"], "goes with --data FOLDER"),
-    "a broken size": (["dense", "--image-size", "28x"], "must be as 28 or 32x48"),
+    "a size for no folder": (["dense", "--image-size", "28"], "only for --data FOLDER"),
+    "a broken size": (["dense", "--image-size", "28x"], "must be a size like 28 or 32x48"),
     "an order there is not": (["dense", "--order", "backwards"], "must be random or shuffled or"),
     "another seed": (["dense", "--seed", "7"], "started with seed 0, not 7"),
     "another design": (["dense-sgd", "--name", "dense"], "started with design dense"),
@@ -358,14 +363,14 @@ def test_a_root_that_is_a_file(tmp_path, small_data, capsys):
     root.write_text("")
     assert run_here(train.main, *small_run(root, small_data)) == 2
     err = capsys.readouterr().err
-    assert "no folder that runs can lie in" in err
+    assert "not a folder that can hold runs" in err
     assert err.count("\n") == 1
     (tmp_path / "experiments").mkdir()
-    (tmp_path / "experiments" / "dense").write_text("")
+    (tmp_path / "experiments" / "dense-sgd").write_text("")
     for more in ((), ("--fresh",)):
         assert run_here(train.main, *small_run(tmp_path, small_data, *more)) == 2
         err = capsys.readouterr().err
-        assert "experiments/dense is a file; choose another --name" in err
+        assert "experiments/dense-sgd is a file; choose another --name" in err
 
 
 def test_bad_input_in_a_process_of_its_own(tmp_path):

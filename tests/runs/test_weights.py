@@ -27,7 +27,7 @@ def test_weights_that_are_not_whole_are_refused(tmp_path):
     with pytest.raises(UserError, match="missing or damaged"):
         load_weights(tmp_path, variables)
     save_weights(tmp_path, variables[:-1])
-    with pytest.raises(UserError, match="of other nets"):
+    with pytest.raises(UserError, match="belong to other nets"):
         load_weights(tmp_path, variables)
     variables[0].assign(variables[0] + 1e6)
     before = (tmp_path / "weights-0.npy").read_bytes()
@@ -50,8 +50,8 @@ def test_what_is_shipped_is_small():
 @needs_mnist
 def test_the_classifier_reads_mnist():
     from gan.data.images import load_mnist
-    from gan.evaluation.classifier import load_classifier, look
+    from gan.evaluation.classifier import classify, load_classifier
 
     mnist = load_mnist(REAL_MNIST)
-    _, probabilities = look(load_classifier(), mnist.test)
+    _, probabilities = classify(load_classifier(), mnist.test)
     assert (probabilities.argmax(axis=1) == labels(mnist)[1]).mean() > 0.993

@@ -38,9 +38,9 @@ def content(arrays) -> list[bytes]:
     return [np.asarray(array).tobytes() for array in arrays]
 
 
-@pytest.mark.usefixtures("without_xla")
+@pytest.mark.usefixtures("quick_runs")
 def test_it_is_the_mean_of_gs_variables_that_forgets_the_first_ones():
-    design = build_design("dense", batch_size=8)
+    design = build_design("dense-sgd", batch_size=8)
     run, expected = steps_of(design), [v.numpy() for v in design.generator.variables]
     np.testing.assert_array_equal(expected[0], design.averages[0])
     for done in range(EVERY, 4 * EVERY, EVERY):
@@ -53,7 +53,7 @@ def test_it_is_the_mean_of_gs_variables_that_forgets_the_first_ones():
         np.testing.assert_allclose(average, mean, rtol=1e-5, atol=1e-7)
 
     # However the steps are cut into calls.
-    other = build_design("dense", batch_size=8)
+    other = build_design("dense-sgd", batch_size=8)
     run = steps_of(other)
     for first, end in ((0, 19), (19, 21), (21, 39), (39, 60)):
         run(first, end)
@@ -69,7 +69,7 @@ def test_it_is_the_mean_of_gs_variables_that_forgets_the_first_ones():
 )
 def test_the_training_computes_the_same_bytes_without_it(name, batch_size, request):
     if batch_size:
-        request.getfixturevalue("without_xla")
+        request.getfixturevalue("quick_runs")
     contents = []
     for decay in (0.999, 0):
         design = build_design(name, batch_size=batch_size, average_decay=decay)
@@ -80,8 +80,8 @@ def test_the_training_computes_the_same_bytes_without_it(name, batch_size, reque
     assert contents[0] == contents[1]
 
 
-@pytest.mark.usefixtures("without_xla")
-@pytest.mark.parametrize("name", ["dense", "mlp"])
+@pytest.mark.usefixtures("quick_runs")
+@pytest.mark.parametrize("name", ["dense-sgd", "mlp"])
 def test_sampling_from_it_uses_the_averages_and_changes_nothing(name):
     design = build_design(name, batch_size=8)
     steps_of(design)(0, EVERY)
@@ -97,13 +97,13 @@ def test_sampling_from_it_uses_the_averages_and_changes_nothing(name):
         build_design(name, average_decay=0).sample(noise, average=True)
 
 
-@pytest.mark.usefixtures("without_xla")
+@pytest.mark.usefixtures("quick_runs")
 def test_a_run_keeps_it_resumes_it_and_draws_with_it(tmp_path, small_data, capsys):
     """Stopped at step 30 and gone on with, it is that of a run which was never stopped."""
 
     def command(name, steps, *more):
         options = ("--data", small_data, "--batch-size", 8, "--root", tmp_path, *more)
-        assert run_here(train.main, "dense", "--name", name, *options, "--steps", steps) == 0
+        assert run_here(train.main, "dense-sgd", "--name", name, *options, "--steps", steps) == 0
         return Run(name, tmp_path)
 
     whole = command("whole", 50)
@@ -143,11 +143,11 @@ def test_a_run_keeps_it_resumes_it_and_draws_with_it(tmp_path, small_data, capsy
     assert capsys.readouterr().err.count("no averaged generator was kept") == 1
 
 
-@pytest.mark.usefixtures("without_xla")
+@pytest.mark.usefixtures("quick_runs")
 def test_an_older_run_begins_its_average_where_it_stands(tmp_path, small_data, capsys):
     options = ("--root", tmp_path, "--data", small_data, "--batch-size", 8)
-    assert run_here(train.main, "dense", *options, "--average-decay", 0, "--steps", 4) == 0
-    run = Run("dense", tmp_path)
+    assert run_here(train.main, "dense-sgd", *options, "--average-decay", 0, "--steps", 4) == 0
+    run = Run("dense-sgd", tmp_path)
     checkpoint = run.checkpoints.path(4) / "checkpoint.json"
     for path in (run.folder / "config.json", checkpoint):
         old = json.loads(path.read_text())
@@ -157,9 +157,12 @@ def test_an_older_run_begins_its_average_where_it_stands(tmp_path, small_data, c
     [average, *_] = load(run)[0].averages
     np.testing.assert_array_equal(average, load(run)[0].generator.variables[0])
     capsys.readouterr()
-    assert run_here(train.main, "dense", *options, "--steps", EVERY) == 0
+    assert run_here(train.main, "dense-sgd", *options, "--steps", EVERY) == 0
     assert "the average of G's weights begins here" in capsys.readouterr().out
     design, _ = load(run, average=True)
     assert not np.array_equal(design.averages[0], design.generator.variables[0])
-    assert run_here(train.main, "dense", *options, "--steps", EVERY, "--precision", "bfloat16") == 2
+    assert (
+        run_here(train.main, "dense-sgd", *options, "--steps", EVERY, "--precision", "bfloat16")
+        == 2
+    )
     assert "was started with precision float32, not bfloat16" in capsys.readouterr().err

@@ -83,9 +83,9 @@ def test_a_script_that_started_tensorflow_otherwise_is_told(tmp_path):
 import tensorflow as tf
 tf.config.threading.set_inter_op_parallelism_threads(2)
 tf.constant(0)
-from gan.dense import GAN
+from gan.dense import DENSE_SGD, GAN
 from gan.runs import Run
-GAN().train(epochs=1, batch_size=8, run=Run("run", {str(tmp_path)!r}))
+GAN(DENSE_SGD).train(epochs=1, batch_size=8, run=Run("run", {str(tmp_path)!r}))
 """
     command = [sys.executable, "-c", script]
     np.savez(tmp_path / "data.npz", x_train=draw_digits(8, seed=2)[0])
