@@ -51,7 +51,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--zoom",
         metavar="N",
         type=positive_int,
-        help=f"enlarge each pixel N times (default: {ZOOM})",
+        help=f"enlarge each pixel N times (default: {ZOOM}, or 1 for many images)",
     )
     parser.add_argument(
         "--interpolate",

@@ -87,7 +87,7 @@ def test_the_number_of_replicas_changes_nothing(name, replicas):
 
 
 @pytest.mark.usefixtures("float64", "quick_runs")
-@pytest.mark.parametrize("name", in_make_test("dense"))
+@pytest.mark.parametrize("name", in_make_test("dense-sgd"))
 def test_statistics_of_each_replicas_own_slice_leave_the_scale_of_losses_and_gradients(name):
     losses, way = trained(name, 1, synchronised=False)
     their_losses, their_way = trained(name, 2, synchronised=False)

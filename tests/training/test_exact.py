@@ -34,7 +34,10 @@ def busy():
 
 @pytest.mark.parametrize(
     ("name", "steps", "optimizer"),
-    [("d-on-g", 4, keras.optimizers.SGD), ("dcgan", 2, keras.optimizers.Adam)],
+    [
+        pytest.param("d-on-g", 4, keras.optimizers.SGD, marks=pytest.mark.slow),
+        ("dcgan", 2, keras.optimizers.Adam),
+    ],
 )
 def test_the_steps_of_a_convolutional_design_give_equal_bytes(name, steps, optimizer):
     images = draw_digits(1000, seed=2)[0][..., np.newaxis]
