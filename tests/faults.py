@@ -60,7 +60,7 @@ def start(module: str, *arguments: object, **options) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=REPOSITORY, env=environment, **pipes, **options)
 
 
-def finish(process: subprocess.Popen, seconds: float = 300) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen, seconds: float = 900) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a started command."""
     out, err = process.communicate(timeout=seconds)
     return process.returncode, out, err

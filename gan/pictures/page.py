@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +35,8 @@ def write_page(
     `columns`: the log of the run. `grids`: its pictures, in order; missing ones are left out.
     `commands`: the next commands, as pairs (purpose, command).
     """
-    config = run.config()
+    if (config := run.config()) is None:  # its folder was moved while it was trained
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(run.folder))
     # Before the end, these files are from a shorter training that was continued.
     final, average = (run.grid(name) for name in ("final", "final-average"))
     last = [final] if done == total else []

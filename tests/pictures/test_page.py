@@ -134,6 +134,15 @@ def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data
     assert "no run here, so the weights that come with the project" in out
 
 
+def test_a_run_whose_folder_is_gone_has_no_page(run, tmp_path):
+    """As it is for a moment when a user moves the folder of a run that is being trained."""
+    from gan.pictures.curves import read_metrics
+    from gan.pictures.page import write_page
+
+    with pytest.raises(FileNotFoundError, match="No such file or directory: .*experiments/gone"):
+        write_page(Run("gone", tmp_path), read_metrics(run.metrics), [], 7, 7, [])
+
+
 @pytest.mark.skipif(not BROWSER, reason="there is no Chromium to open the page with")
 def test_a_browser_shows_the_page(run, tmp_path):
     page = (run.images / "index.html").read_text()
