@@ -139,7 +139,7 @@ def test_a_run_whose_folder_is_gone_has_no_page(run, tmp_path):
     from gan.pictures.curves import read_metrics
     from gan.pictures.page import write_page
 
-    with pytest.raises(FileNotFoundError, match="No such file or directory: .*experiments/gone"):
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: .*experiments/gone"):
         write_page(Run("gone", tmp_path), read_metrics(run.metrics), [], 7, 7, [])
 
 
