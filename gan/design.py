@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from gan.data import of_array
 from gan.data.batches import GRID_NOISE, draw_noise, draw_step_noise
-from gan.data.pixels import as_real_images, check_images
+from gan.data.pixels import as_real_images, images_to_fit
 from gan.layers.plain import save_plain
 from gan.layers.precision import precision
 from gan.layers.seeding import first_weights
@@ -27,6 +27,8 @@ from gan.support.errors import UserError
 
 if TYPE_CHECKING:
     from gan.training import Outcome
+
+REFUSED = {"validation_data", "validation_split", "class_weight", "sample_weight"}  # by `fit`
 
 
 class Design(keras.Model):
@@ -83,7 +85,7 @@ class Design(keras.Model):
                 for variable in self.generator.variables
             ]
         self.loss_means = [keras.metrics.Mean(name) for name in self.loss_names]
-        self.built = True
+        self.built, self.fitted_kind = True, ""
         self.compile()
 
     def noise_counts(self, real_count: int | tf.Tensor) -> tuple[int | tf.Tensor, ...]:
@@ -174,32 +176,32 @@ class Design(keras.Model):
         super().compile(None, None, None, None, None, run_eagerly, steps_per_execution, jit_compile)
 
     def fit(
-        self,
-        x: object,
-        y: object = None,
-        batch_size: int | None = None,
-        callbacks: list | None = None,
-        **options: object,
+        self, x: object, y: object = None, batch_size: int | None = None, **options: object
     ) -> keras.callbacks.History:
-        """Train like any Keras model, with Keras' callbacks. Use `train` for exact resuming.
+        """Train like any Keras model, with Keras' callbacks. Use `train` to resume exactly.
 
         `x`: images, uint8 or float in [-1, 1], [N, H, W] or [N, H, W, C]; or (images, labels); or a
         `tf.data.Dataset` of batches of either. Labels and `y` are ignored. `batch_size` replaces
         the recipe's; the batches of a Dataset should have that size. `options`: the other arguments
-        of Keras' `fit`. `history` has the mean of each loss over an epoch.
-        Raises UserError for images of another shape or range, and on several devices.
+        of Keras' `fit`; callbacks that set one learning rate do not work. `history` has the mean of
+        each of `loss_names` over an epoch. Raises UserError for other images (the range only of an
+        array), for validation and weights, and on several devices.
         """
         from gan.training import KeepAverage
 
         if self.distribute_strategy.num_replicas_in_sync > 1:
             raise UserError("fit uses one device; use design.train for several")
-        if isinstance(x, tuple):
-            x = x[0]
-        if hasattr(x, "__array__"):
-            check_images(x := np.asarray(x), self.image_shape)
+        for name in REFUSED & options.keys():
+            raise UserError(f"fit takes no {name}; gan.evaluate measures the images of a GAN")
+        x = images_to_fit(x, self.image_shape)
+        if isinstance(x, np.ndarray):
             self.recipe = override(self.recipe, batch_size=batch_size)
             batch_size = self.recipe.batch_size
-        callbacks = [KeepAverage() if self.averages else [], callbacks or []]
+        kind = str((getattr(x, "element_spec", None) or np.shape(x)[1:], batch_size))
+        if kind != self.fitted_kind:  # Keras would keep a step compiled for the old shape and size
+            self.fitted_kind, self.train_function = kind, None
+        callbacks = [KeepAverage()] if self.averages else []
+        callbacks += keras.tree.flatten(options.pop("callbacks", None) or [])
         return super().fit(x, batch_size=batch_size, callbacks=callbacks, **options)
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:
@@ -225,9 +227,8 @@ class Design(keras.Model):
     def save_nets(self, folder: Path | str, average: bool = False) -> None:
         """Write `generator.keras` and `discriminator.keras`, which load without `gan`.
 
-        They contain only Keras' own layers and compute the same. `average`: save the averaged
-        generator. Call the generator of `mlp` with `training=True`, as its document does.
-        Raises UserError if no average is kept.
+        They contain only Keras' own layers. `average`: save the averaged generator; UserError if
+        none is kept. Call the generator of `mlp` with `training=True`, as its document does.
         """
         values = self.kept_averages() if average else None
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -236,8 +237,8 @@ class Design(keras.Model):
 
     def get_config(self) -> dict:
         """The arguments from which `from_config` builds the same design."""
-        config = {"image_shape": self.image_shape, "name": self.name, "seed": self.seed}
-        return config | {"recipe": asdict(self.recipe)}
+        own = {"image_shape": self.image_shape, "name": self.name, "seed": self.seed}
+        return own | {"recipe": asdict(self.recipe)}
 
     @classmethod
     def from_config(cls, config: dict) -> Design:
@@ -246,5 +247,4 @@ class Design(keras.Model):
 
     def compile_from_config(self, config: dict) -> None:
         """Compile with the settings of the design that a `.keras` file holds."""
-        names = ("run_eagerly", "jit_compile", "steps_per_execution")
-        self.compile(**{name: config[name] for name in names})
+        self.compile(config["run_eagerly"], config["jit_compile"], config["steps_per_execution"])

@@ -102,6 +102,8 @@ def test_all_forms_of_images_are_the_same_to_fit():
     design = build_design("d-on-g", (12, 12, 1), batch_size=8)
     first = [variable.numpy() for variable in design.variables + design.all_variables]
     expected = None
+    with pytest.raises(UserError, match="do not fit nets"):
+        design.fit(batches(IMAGES[:8]), verbose=0)
     for form, images in FORMS.items():
         for variable, value in zip(design.variables + design.all_variables, first, strict=True):
             variable.assign(value)
@@ -129,10 +131,14 @@ def test_a_smaller_last_batch_and_the_ways_to_compile():
     design.step = lambda images, noise: noises.append(noise.shape[0]) or step(images, noise)
     design.fit(IMAGES[:12], verbose=0, batch_size=8)
     assert set(noises) == {8}
+    for size in (6, 4):  # Keras keeps a compiled step; it must not keep the old size
+        noises.clear()
+        design.fit(IMAGES[:size], verbose=0, batch_size=size)
+        assert set(noises) == {size}
 
 
 def test_fit_keeps_the_average_as_the_loop_does():
-    """With every number of steps in a call: after 20 steps, and at the end of an epoch."""
+    """After every 20 steps, and at the end of an epoch."""
     design = build_design("mlp", batch_size=2)
     seen = []
     move = KeepAverage.update
@@ -167,6 +173,10 @@ def test_fit_keeps_the_average_as_the_loop_does():
         (IMAGES[:8] / 255, "range from 0 to 1; give uint8 from 0 to 255, or float from -1 to 1"),
         (IMAGES[:8].astype(float), "range from 0 to 255; give"),
         (np.full((8, 28, 28), np.nan), "range from nan to nan"),
+        (IMAGES[:8].astype("int32"), "must be uint8 from 0 to 255, or float .* not int32"),
+        (IMAGES[:0], "got no images"),
+        ([IMAGES[:8], LABELS[:8]], "fit takes an array of images"),
+        (batches(IMAGES[:8] > 0), "not bool"),
         (IMAGES[:8, :20], r"images \(20, 28\) do not fit nets that were built for \(28, 28, 1\)"),
     ],
 )
@@ -176,10 +186,13 @@ def test_other_images_are_refused(images, message):
 
 
 def test_validation_and_several_devices_are_refused():
+    design = build_design("dense-sgd", batch_size=8)
+    for name, value in (("validation_data", (IMAGES[:8],)), ("class_weight", {0: 1.0})):
+        with pytest.raises(UserError, match=f"fit takes no {name}"):
+            design.fit(IMAGES[:8], verbose=0, **{name: value})
+    assert int(design.g_optimizer.iterations) == 0
     with pytest.raises(UserError, match="no validation loss"):
-        build_design("dense", batch_size=8).fit(
-            IMAGES[:8], validation_data=(IMAGES[:8],), verbose=0
-        )
+        design.evaluate(IMAGES[:8], verbose=0)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
         design = build_design("dense", batch_size=8)
