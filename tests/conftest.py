@@ -9,7 +9,7 @@ from faults import REPOSITORY, finish, start  # noqa: F401
 from PIL import Image
 
 from gan.cli import load_tensorflow, run_command
-from gan.data import download
+from gan.data import download, images
 from gan.data.digits import draw_digits
 
 REAL_MNIST = os.environ.get("GAN_DATA")
@@ -31,10 +31,11 @@ needs_mnist = pytest.mark.skipif(not REAL_MNIST, reason="GAN_DATA does not name 
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path, monkeypatch):
-    """No test reads or writes the user's cache, or reaches further than this machine."""
+    """No test reads or writes the user's cache, or uses the network, or draws 60,000 digits."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("GAN_DATA", raising=False)
     monkeypatch.setattr(download, "ORIGIN", "http://127.0.0.1:9/")  # where nothing listens
+    monkeypatch.setattr(images, "SYNTHETIC_COUNT", 100)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from conftest import STEPS, assert_changed, step_inputs, weights
 from numpy_gan import SGD, Adam, DenseGAN
 
 from gan.data import load_images
-from gan.dense import DENSE, GAN
+from gan.dense import DENSE, DENSE_SGD, GAN
 from gan.designs import build_design
 from gan.recipe import override
 from gan.runs import Run
@@ -113,16 +113,16 @@ def test_the_documents_class(tmp_path, small_data):
 def test_train_called_again_continues_and_takes_steps_too(tmp_path, small_data):
     options = {"run": Run("dense", tmp_path), "dataset": load_images(small_data)}
     small = {"batch_size": 8, "sample_interval": 5}
-    assert GAN().train(3, 8, 5, **options).trained == 3  # as the document calls it
-    assert GAN().train(steps=5, **small, **options).trained == 2
-    gan = GAN()
+    assert GAN(DENSE_SGD).train(3, 8, 5, **options).trained == 3  # as the document calls it
+    assert GAN(DENSE_SGD).train(steps=5, **small, **options).trained == 2
+    gan = GAN(DENSE_SGD)
     assert gan.train(steps=1, run=Run("other", tmp_path), dataset=load_images(small_data)).done == 1
     assert (gan.recipe.batch_size, gan.recipe.sample_interval) == (32, 200)
     with pytest.raises(ValueError, match="give epochs or steps, not both"):
         gan.train(epochs=1, steps=1)
     with pytest.raises(ValueError, match="batch_size must be a whole number"):
         gan.train(epochs=1, batch_size=0)
-    gan = GAN()
+    gan = GAN(DENSE_SGD)
     gan.train(epochs=1, run=Run("third", tmp_path), dataset=load_images(small_data))
     assert (gan.recipe.batch_size, gan.recipe.sample_interval) == (128, 50)
 

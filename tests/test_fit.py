@@ -1,6 +1,7 @@
 """A design as any Keras model: `fit`, callbacks, files, and nets that load without `gan`."""
 
 import csv
+import functools
 import subprocess
 import sys
 
@@ -22,6 +23,8 @@ from gan.training.steps import compile_steps
 pytestmark = pytest.mark.usefixtures("quick_runs")
 
 IMAGES, LABELS = draw_digits(80, seed=2)
+SMALL = IMAGES[:16, 8:20, 8:20]
+SCALED = SMALL / 127.5 - 1
 
 
 def values(variables) -> list[np.ndarray]:
@@ -36,14 +39,15 @@ def assert_equal(found, expected, atol=0.0):
 @pytest.mark.parametrize("name", DESIGNS)
 def test_fit_computes_what_the_loop_does_and_goes_on_from_its_files(name, tmp_path, capfd):
     """One step of each from equal weights; then a file of weights, and one of the whole design."""
-    trained, fitted = (build_design(name, batch_size=8) for _ in range(2))
-    schedule = Schedule(trained.recipe, len(IMAGES), trained.seed)
-    losses = compile_steps(trained, IMAGES[..., None], schedule)(0, 1)[0]
+    build = functools.partial(build_design, name, (12, 12, 1), batch_size=8)
+    trained, fitted, from_weights = build(), build(), build(seed=7)
+    schedule = Schedule(trained.recipe, len(SMALL), trained.seed)
+    losses = compile_steps(trained, SMALL[..., None], schedule)(0, 1)[0]
     chosen = schedule.indices(0, schedule.order(0), schedule.size(0)).numpy()
     nets = (fitted.generator, fitted.discriminator)
     before = [values(net.trainable_variables) for net in nets]
     history = fitted.fit(
-        IMAGES[chosen],
+        SMALL[chosen],
         LABELS[chosen],
         shuffle=False,
         callbacks=[
@@ -64,7 +68,6 @@ def test_fit_computes_what_the_loop_does_and_goes_on_from_its_files(name, tmp_pa
         assert float(row[loss]) == history[loss][0]
         assert f"{loss}: " in shown
 
-    from_weights = build_design(name, seed=7, batch_size=8)
     from_weights.load_weights(tmp_path / "a.weights.h5")
     whole = keras.saving.load_model(tmp_path / "a.keras")
     assert (whole.recipe, whole.name, whole.seed) == (fitted.recipe, name, 0)
@@ -75,7 +78,7 @@ def test_fit_computes_what_the_loop_does_and_goes_on_from_its_files(name, tmp_pa
         assert_equal(design.averages, fitted.averages)
     if name in ("dense-sgd", "d-on-g"):  # a fit that goes on has new noise: that of its clock
         first, second = (
-            design.fit(IMAGES[:8], epochs=2, initial_epoch=1, verbose=0).history
+            design.fit(SMALL[:8], epochs=2, initial_epoch=1, verbose=0).history
             for design in (fitted, whole)
         )
         for loss in fitted.loss_names:
@@ -87,8 +90,6 @@ def batches(*parts) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0]).batch(8)
 
 
-SMALL = IMAGES[:16, 8:20, 8:20]
-SCALED = SMALL / 127.5 - 1
 FORMS = {
     "floats": lambda: SCALED,
     "channels": lambda: SMALL[..., None],
@@ -99,7 +100,7 @@ FORMS = {
 
 
 def test_all_forms_of_images_are_the_same_to_fit():
-    design = build_design("d-on-g", (12, 12, 1), batch_size=8)
+    design = build_design("dense-sgd", (12, 12, 1), batch_size=8)
     first = [variable.numpy() for variable in design.variables + design.all_variables]
     expected = None
     with pytest.raises(UserError, match="do not fit nets"):
@@ -113,33 +114,37 @@ def test_all_forms_of_images_are_the_same_to_fit():
             np.testing.assert_allclose(one, other, atol=1e-5, err_msg=form)
 
 
-def test_a_smaller_last_batch_and_the_ways_to_compile():
-    """dcgan draws its noise for a whole batch all the same."""
-    counts = []
-    for options in ({"run_eagerly": True}, {"steps_per_execution": 2, "jit_compile": True}):
-        design = build_design("dense-sgd")
-        design.compile(**options)
-        design.fit(batches(IMAGES[:20]), verbose=0)
-        counts.append(int(design.g_optimizer.iterations))
-        assert not {
-            name: value for name, value in options.items() if getattr(design, name) != value
-        }
-    assert counts == [3] * 2
-    design = build_design("dcgan", batch_size=8)
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("run_eagerly", True),
+        ("steps_per_execution", 2),
+        pytest.param("jit_compile", True, marks=pytest.mark.slow),
+    ],
+)
+def test_the_ways_to_compile(option, value):
+    design = build_design("dense-sgd", (12, 12, 1))
+    design.compile(**{option: value})
+    design.fit(batches(SMALL[:12]), verbose=0)
+    assert int(design.g_optimizer.iterations) == 2
+    assert getattr(design, option) == value
+
+
+def test_dcgan_draws_noise_for_a_whole_batch_also_for_a_smaller_last_one():
+    design = build_design("dcgan", (12, 12, 1), batch_size=8)
     noises = []
     step = design.step
     design.step = lambda images, noise: noises.append(noise.shape[0]) or step(images, noise)
-    design.fit(IMAGES[:12], verbose=0, batch_size=8)
+    design.fit(SMALL[:12], verbose=0, batch_size=8)
     assert set(noises) == {8}
-    for size in (6, 4):  # Keras keeps a compiled step; it must not keep the old size
-        noises.clear()
-        design.fit(IMAGES[:size], verbose=0, batch_size=size)
-        assert set(noises) == {size}
+    noises.clear()
+    design.fit(SMALL[:4], verbose=0, batch_size=4)
+    assert set(noises) == {4}  # Keras keeps a compiled step; it must not keep the old size
 
 
 def test_fit_keeps_the_average_as_the_loop_does():
     """After every 20 steps, and at the end of an epoch."""
-    design = build_design("mlp", batch_size=2)
+    design = build_design("dense-sgd", (12, 12, 1), batch_size=2)
     seen = []
     move = KeepAverage.update
 
@@ -151,7 +156,7 @@ def test_fit_keeps_the_average_as_the_loop_does():
     first = values(design.averages)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gan.training.KeepAverage", Watched)
-        design.fit(IMAGES[:50], epochs=2, verbose=0)
+        design.fit(IMAGES[:50, 8:20, 8:20], epochs=2, verbose=0)
     assert seen == [(20, 20), (25, 5), (45, 20), (50, 5)]
     between = [
         np.abs(average - variable).max() < np.abs(start - variable).max()
@@ -161,8 +166,8 @@ def test_fit_keeps_the_average_as_the_loop_does():
         if not np.array_equal(variable, start)
     ]
     assert all(between)
-    without = build_design("mlp", batch_size=2, average_decay=0)
-    without.fit(IMAGES[:4], verbose=0)
+    without = build_design("dense-sgd", (12, 12, 1), batch_size=2, average_decay=0)
+    without.fit(SMALL[:4], verbose=0)
     with pytest.raises(UserError, match="no averaged generator"):
         without.save_nets("nowhere", average=True)
 
@@ -233,7 +238,8 @@ def test_saved_nets_load_without_gan(tmp_path, capsys):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for name, line in zip(DESIGNS, done.stdout.splitlines(), strict=True):
-        assert max(map(float, line.split())) <= (1e-5 if name == "d-on-g" else 1e-6)
+        # Keras' own convolutions of d-on-g in float32 are up to 1.5e-5 from those in float64.
+        assert max(map(float, line.split())) <= (2e-5 if name == "d-on-g" else 1e-6)
 
 
 def test_the_averaged_net_is_saved_too(tmp_path):

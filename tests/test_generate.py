@@ -30,7 +30,9 @@ def root(quick_runs, tmp_path_factory, small_data):
     root = tmp_path_factory.mktemp("runs")
     for name, seed in (("first", 0), ("an-other", 1)):
         options = ("--name", name, "--seed", seed, "--steps", 5, "--batch-size", 8)
-        assert run_here(train.main, "dense", "--root", root, "--data", small_data, *options) == 0
+        assert (
+            run_here(train.main, "dense-sgd", "--root", root, "--data", small_data, *options) == 0
+        )
     return root
 
 
@@ -41,7 +43,7 @@ def picture(path):
 def test_a_png_of_new_images(root, capsys):
     assert run_here(generate.main, "--root", root, "--name", "first", "--count", 132) == 0
     out = capsys.readouterr().out
-    assert "run 'first': dense, 5 steps; seed 0" in out
+    assert "run 'first': dense-sgd, 5 steps; seed 0" in out
     assert "generated.png: 132 images" in out
     pixels = picture(Run("first", root).grid("generated"))
     assert pixels.shape == (12 * 28 * 3, 11 * 28 * 3)
@@ -71,7 +73,7 @@ def test_images_depend_on_the_seed_and_not_on_the_count(root, tmp_path):
 @pytest.fixture(scope="module")
 def first(root):
     """The first run's design as it was trained, and what it makes of the noise of seed 3."""
-    design = build_design("dense", batch_size=8)
+    design = build_design("dense-sgd", batch_size=8)
     Run("first", root).resume(design)
     noises = [
         batches.draw_noise(design.recipe, 3, first, batches.SAMPLE_NOISE, 1000)
@@ -172,17 +174,17 @@ def test_ranking_is_that_of_all_at_once(count):
 def test_it_takes_the_runs_own_settings_and_its_newest_checkpoint(tmp_path, small_data, capsys):
     options = ("--data", small_data, "--batch-size", 8, "--latent-dim", 7, "--root", tmp_path)
     for steps in (2, 3):
-        assert run_here(train.main, "dense", "--steps", steps, *options) == 0
+        assert run_here(train.main, "dense-sgd", "--steps", steps, *options) == 0
     assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
-    assert "run 'dense': dense, 3 steps; seed 0" in capsys.readouterr().out
+    assert "run 'dense-sgd': dense-sgd, 3 steps; seed 0" in capsys.readouterr().out
     (tmp_path / "experiments" / "my run" / "checkpoints" / "step-00000001").mkdir(parents=True)
     assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
-    checkpoint = tmp_path / "experiments" / "dense" / "checkpoints" / "step-00000003"
+    checkpoint = tmp_path / "experiments" / "dense-sgd" / "checkpoints" / "step-00000003"
     (checkpoint / "variables.index").unlink()
     assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
     out = capsys.readouterr().out
     assert "the checkpoint of step 3 cannot be used" in out
-    assert "run 'dense': dense, 2 of 3 steps; seed 0" in out
+    assert "run 'dense-sgd': dense-sgd, 2 of 3 steps; seed 0" in out
 
 
 def test_separate_pictures(root, tmp_path):
@@ -205,7 +207,7 @@ def test_a_damaged_run_is_left_out_and_said(root, tmp_path, capsys):
 
 
 def test_design_chooses_the_newest_run_of_it(root, capsys):
-    assert run_here(generate.main, "--root", root, "--design", "dense") == 0
+    assert run_here(generate.main, "--root", root, "--design", "dense-sgd") == 0
     assert "run 'an-other'" in capsys.readouterr().out
 
 
@@ -368,20 +370,20 @@ def test_large_images_are_enlarged_less():
         generate.check_count(1, many, (1024, 1024, 3))
 
 
-def test_without_a_run_the_shipped_weights_draw(tmp_path):
+def test_without_a_run_the_shipped_weights_draw(tmp_path, capsys):
     root = tmp_path / "new"
-    code, out, err = finish(start("generate", "--root", root, "--nice", "--count", 9))
-    assert (code, err) == (0, "")
-    assert "no run here, so the weights that come with the project: dense, 30,000 steps" in out
+    assert run_here(generate.main, "--root", root, "--nice", "--count", 9) == 0
+    said = "no run here, so the weights that come with the project: dense, 30,000 steps"
+    assert said in capsys.readouterr().out
     assert picture(root / "images" / "shipped-dense" / "nice.png").std() > 50
     assert os.listdir(root) == ["images"]
 
 
 def test_shipped_weights_can_be_asked_for(root, tmp_path, capsys):
     out = tmp_path / "a.png"
-    options = ("--root", root, "--out", out, "--design", "dense", "--count", 4)
+    options = ("--root", root, "--out", out, "--design", "dense-sgd", "--count", 4)
     assert run_here(generate.main, *options, "--shipped") == 0
-    assert "30,000 steps" in capsys.readouterr().out
+    assert "10,000 steps" in capsys.readouterr().out
     shipped = picture(out)
     assert run_here(generate.main, *options) == 0
     assert not np.array_equal(picture(out), shipped)

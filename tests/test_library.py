@@ -79,10 +79,10 @@ def test_keras_on_another_backend_is_refused(monkeypatch):
 
 def test_a_script_is_quiet_and_writes_to_its_run_only(tmp_path, small_data):
     script = f"""
-from gan.dense import GAN
+from gan.dense import DENSE_SGD, GAN
 from gan.runs import Run
 
-gan = GAN()
+gan = GAN(DENSE_SGD)
 gan.train(epochs=4, batch_size=8, sample_interval=2, run=Run("mine", {str(tmp_path)!r}))
 gan.sample_images(epoch=4, run=Run("mine", {str(tmp_path)!r}))
 print(gan.generator(gan.generator.inputs[0]).shape)

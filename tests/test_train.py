@@ -2,40 +2,44 @@
 
 import csv
 import functools
+import io
 import json
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import finish, run_here, start, variables
+from conftest import REPOSITORY, finish, run_here, start, variables
 from PIL import Image
 
 from gan import train
+from gan.cli import progress
 from gan.pictures.gallery import Gallery
 from gan.runs import Run
 
-LENGTH = 200
+LENGTH = 60
 
 
 def small_run(root, small_data, *more, design="dense"):
     return (
         *(design, "--root", root, "--data", small_data, "--steps", LENGTH),
-        *("--batch-size", 8, "--sample-interval", 75, *more),
+        *("--batch-size", 8, "--sample-interval", 25, *more),
     )
 
 
 @pytest.fixture(scope="module")
-def whole_run(tmp_path_factory, small_data):
-    """A run that was never stopped."""
-    root = tmp_path_factory.mktemp("whole")
-    code, out, err = finish(start("train", *small_run(root, small_data)))
-    assert code == 0, err
-    assert err == ""
-    return Run("dense", root), out
+def whole_run(quick_runs, tmp_path_factory, small_data):
+    """A run that was never stopped, and what it printed."""
+    root, out = tmp_path_factory.mktemp("whole"), io.StringIO()
+    with redirect_stdout(out):
+        assert run_here(train.main, *small_run(root, small_data)) == 0
+    return Run("dense", root), out.getvalue()
 
 
 def contents(run):
@@ -48,7 +52,7 @@ def contents(run):
 def test_what_a_run_writes(whole_run, small_data):
     run, out = whole_run
     assert {path.name for path in run.images.iterdir()} == {
-        *("0.png", "75.png", "150.png", "final.png", "final-average.png"),
+        *("0.png", "25.png", "50.png", "final.png", "final-average.png"),
         *("training.gif", "curves.png", "index.html"),
     }
     assert Image.open(run.grid("final")).size == (5 * 28 * 3, 5 * 28 * 3)
@@ -67,9 +71,7 @@ def test_what_a_run_writes(whole_run, small_data):
 
 def test_a_checkpoint_holds_every_variable_and_they_moved(whole_run):
     run, _ = whole_run
-    reader = tf.train.load_checkpoint(
-        str(run.checkpoints.folder / f"step-{LENGTH:08d}" / "variables")
-    )
+    reader = tf.train.load_checkpoint(str(run.checkpoints.path(LENGTH) / "variables"))
     shapes = reader.get_variable_to_shape_map()
     sizes = [int(np.prod(shape)) for name, shape in shapes.items() if name.startswith("variables")]
     weights = 1_489_936 + 533_505
@@ -78,30 +80,32 @@ def test_a_checkpoint_holds_every_variable_and_they_moved(whole_run):
     assert any(tensor.shape == () and tensor == 3 * LENGTH for tensor in clocks)
 
 
-def test_stopping_and_going_on_gives_the_same_bytes(tmp_path, small_data, whole_run, capsys):
-    command = small_run(tmp_path, small_data)
-    run = Run("dense", tmp_path)
-    # The first step compiles for seconds; the signal comes while it or one of the next runs.
-    # Checkpoints all the time: one may be of the very step at which the signal stops it.
-    process = start("train", *command, "--checkpoint-seconds", 1e-9)
-    while process.poll() is None and not run.grid("0").exists():
-        time.sleep(0.005)
-    process.send_signal(signal.SIGTERM)
-    code, out, err = finish(process)
-    assert code == 128 + signal.SIGTERM, err
-    assert "stopped after step" in out
-    stopped_at = run.checkpoints.steps()[-1]
-    assert 0 < stopped_at < LENGTH
-    assert len(run.metrics.read_text().splitlines()) == 1 + stopped_at
+@pytest.mark.usefixtures("quick_runs")
+def test_stopping_and_going_on_gives_the_same_bytes(
+    tmp_path, small_data, whole_run, monkeypatch, capsys
+):
+    """Ctrl-C comes while a grid is drawn; the run ends after that call."""
+    command, run, draw = small_run(tmp_path, small_data), Run("dense", tmp_path), Gallery.draw
+
+    def draw_and_signal(gallery, done):
+        draw(gallery, done)
+        if run.grid("25").exists():
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Gallery, "draw", draw_and_signal)
+        assert run_here(train.main, *command) == 130
+    assert "stopped after step 26 of 60; everything is saved" in capsys.readouterr().out
+    assert run.checkpoints.steps() == [26]
     with run.metrics.open("a") as log:  # as a process killed later may leave it
-        log.write(f"{stopped_at},0.5,0.5,0.5\n{stopped_at + 1},0.5")
+        log.write("26,0.5,0.5,0.5\n27,0.5")
 
     assert run_here(train.main, *command) == 0
-    assert f"going on after step {stopped_at}" in capsys.readouterr().out
+    assert "going on after step 26" in capsys.readouterr().out
     assert contents(run) == contents(whole_run[0])
 
 
-def test_two_processes_do_not_train_one_run(tmp_path, small_data, capsys):
+def test_two_processes_do_not_train_one_run_and_a_signal_stops_it(tmp_path, small_data, capsys):
     run = Run("dense-sgd", tmp_path)
     endless = functools.partial(small_run, tmp_path, small_data, "--steps", 1_000_000)
     process = start("train", *endless(design="dense-sgd"))
@@ -114,40 +118,46 @@ def test_two_processes_do_not_train_one_run(tmp_path, small_data, capsys):
         err = capsys.readouterr().err
         assert f"is being trained by process {process.pid};" in err
         assert err.count("\n") == 1
-    process.kill()
-    finish(process)
+    process.send_signal(signal.SIGTERM)
+    code, out, err = finish(process)
+    assert (code, err) == (128 + signal.SIGTERM, "")
+    [stopped_at] = run.checkpoints.steps()
+    assert f"stopped after step {stopped_at:,} of 1,000,000; everything is saved" in out
+    assert len(run.metrics.read_text().splitlines()) == 1 + stopped_at
     with run.locked():  # the lock died with it
         pass
 
 
-def test_a_second_signal_ends_it_at_once(tmp_path, small_data):
-    process = start("train", *small_run(tmp_path, small_data, "--steps", 100_000))
-    run = Run("dense", tmp_path)
-    while process.poll() is None and not (run.folder / "lock").exists():
+SIGNALS = """
+import time
+from gan.training.endings import stop_signals
+with stop_signals() as stopped_by:
+    print("ready", flush=True)
+    while not stopped_by():
         time.sleep(0.01)
-    time.sleep(0.5)  # it compiles now, for seconds
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
+    print("first", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_signal_ends_it_at_once():
+    command = [sys.executable, "-c", SIGNALS]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        assert process.stdout.readline() in ("ready\n", "first\n")
+        process.send_signal(number)
     assert finish(process, seconds=20)[0] == -signal.SIGTERM
-    assert run.checkpoints.steps() == []
-
-
-def test_training_outlives_the_reader_of_its_output(tmp_path, small_data):
-    process = start("train", *small_run(tmp_path, small_data, "--steps", 50, design="dense-sgd"))
-    process.stdout.close()
-    process.wait(timeout=60)
-    assert Run("dense-sgd", tmp_path).checkpoints.steps() == [50]
 
 
 @pytest.mark.usefixtures("quick_runs")
-def test_ctrl_c_saves_and_stops(tmp_path, small_data, monkeypatch, capsys):
-    """The signal comes while a grid is drawn; the run ends after that call."""
-    draw = Gallery.draw
-    monkeypatch.setattr(Gallery, "draw", lambda *_: (draw(*_), signal.raise_signal(signal.SIGINT)))
-    assert run_here(train.main, *small_run(tmp_path, small_data, design="dense-sgd")) == 130
-    assert "stopped after step 1" in capsys.readouterr().out
-    assert Run("dense-sgd", tmp_path).checkpoints.steps() == [1]
+def test_training_outlives_the_reader_of_its_output(tmp_path, small_data, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr(progress.CONSOLE, "quiet", False)  # what it becomes must not last
+    command = small_run(tmp_path, small_data, "--steps", 5, design="dense-sgd")
+    with os.fdopen(writer, "w") as stdout, redirect_stdout(stdout):
+        run_here(train.main, *command)
+    assert Run("dense-sgd", tmp_path).checkpoints.steps() == [5]
 
 
 @pytest.mark.usefixtures("quick_runs")
@@ -185,7 +195,7 @@ def test_tensorboard_gets_the_losses_and_grids(tmp_path, small_data, capsys, mon
     longer = small_run(tmp_path, small_data, "--steps", 41, "--tensorboard", design="dense-sgd")
     assert run_here(train.main, *longer) == 0
     assert sorted(points(board)) == sorted(
-        [(n, s) for n in names for s in range(0, 41, 10)] + [("grid", 0)]
+        [(n, s) for n in names for s in range(0, 41, 10)] + [("grid", 0), ("grid", 25)]
     )
 
 

@@ -216,8 +216,7 @@ def test_gan_data_names_the_file_that_auto_means(tmp_path, monkeypatch):
         quiet()
 
 
-def test_without_a_network_auto_draws_digits_and_warns(monkeypatch):
-    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
+def test_without_a_network_auto_draws_digits_and_warns():
     dataset = quiet()
     assert dataset.source == "synthetic"
     assert "NOT MNIST" in dataset.warning
@@ -228,20 +227,16 @@ def test_without_a_network_auto_draws_digits_and_warns(monkeypatch):
 
 
 def test_drawn_digits_are_cached_and_a_damaged_cache_is_drawn_again(monkeypatch):
-    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
     first = quiet("synthetic")
     cached = data.cache_folder() / data.SYNTHETIC_CACHE
-    monkeypatch.setattr(data, "draw_digits", lambda *_: pytest.fail("drawn again"))
-    assert quiet("synthetic").digest == first.digest
-    monkeypatch.undo()
-    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
-    monkeypatch.setattr(data, "cache_folder", lambda: cached.parent)
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "draw_digits", lambda *_: pytest.fail("drawn again"))
+        assert quiet("synthetic").digest == first.digest
     cached.write_bytes(cached.read_bytes()[:-100])
     assert quiet("synthetic").digest == first.digest
 
 
 def test_a_home_that_cannot_be_written_to_costs_only_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
     assert len(quiet("synthetic").images) == 100

@@ -76,10 +76,10 @@ def test_workers_meet_however_late_one_comes_and_refuse_strangers():
     addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(3))
     errors = []
 
-    def worker(index, delay, addresses, seed=0):
+    def worker(index, delay, addresses, seed=0, seconds=1):
         time.sleep(delay)
         try:
-            meet(Cluster(addresses, index), {"seed": seed}, seconds=3)
+            meet(Cluster(addresses, index), {"seed": seed}, seconds)
         except UserError as error:
             errors.append(str(error))
 
@@ -90,7 +90,7 @@ def test_workers_meet_however_late_one_comes_and_refuse_strangers():
         for thread in threads:
             thread.join()
 
-    meet_all((0, 0, addresses), (1, 0.5, addresses), (2, 1, addresses))
+    meet_all(*((index, index * 0.3, addresses, 0, 20) for index in range(3)))
     assert errors == []
     meet_all((0, 0, addresses[:2], 3), (1, 0, addresses[:2], 4))
     assert sorted(errors) == [

@@ -109,7 +109,6 @@ def test_an_epoch_is_a_pass_through_the_data(tmp_path, small_data):
 
 
 def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
     command = ("dense-sgd", "--root", tmp_path, "--batch-size", 8)
     assert run_here(train.main, *command, "--steps", 2) == 0
     assert "NOT MNIST" in capsys.readouterr().err
@@ -138,7 +137,6 @@ def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch
 
 
 def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(data, "SYNTHETIC_COUNT", 100)
     mine = tmp_path / "mine.npz"
     np.savez(mine, x_train=np.zeros((50, 28, 28), np.uint8))
     command = ("dense-sgd", "--root", tmp_path, "--batch-size", 8)

@@ -7,6 +7,7 @@ import pytest
 from conftest import run_here, variables
 
 from gan import evaluate, generate, train
+from gan.data import load_images
 from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
 from gan.designs import DESIGNS, build_design
@@ -63,7 +64,7 @@ def test_it_is_the_mean_of_gs_variables_that_forgets_the_first_ones():
 @pytest.mark.parametrize(
     ("name", "batch_size"),
     [
-        *((name, 8) for name in ("dense", "dcgan")),
+        *((name, 8) for name in ("dense-sgd", "dcgan")),
         *(pytest.param(name, None, marks=pytest.mark.slow) for name in DESIGNS),
     ],
 )
@@ -128,7 +129,7 @@ def test_a_run_keeps_it_resumes_it_and_draws_with_it(tmp_path, small_data, capsy
     assert parts.grid("generated").read_bytes() != parts.grid("generated-average").read_bytes()
 
     with pytest.raises(UserError, match="trained before; build a new one"):
-        load(parts)[0].train(run=Run("new", tmp_path), steps=3)
+        load(parts)[0].train(run=Run("new", tmp_path), steps=3, dataset=load_images(small_data))
     assert not (tmp_path / "experiments" / "new").exists()
 
     # Without it all else is the same; what a training kept before goes with --fresh.
