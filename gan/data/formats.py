@@ -1,4 +1,4 @@
-"""Read image files as arrays: Keras' .npz, MNIST's IDX, a folder of image files.
+"""Read image files as arrays: Keras' .npz, NumPy's .npy, MNIST's IDX, a folder of image files.
 
 Never unpickles anything, and reads no more bytes than the images need.
 """
@@ -10,6 +10,7 @@ import lzma
 import math
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,13 +48,8 @@ def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
     """
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{array}.npy") as member:
-            if np.lib.format.read_magic(member) != (1, 0):  # its header is at most 64 KiB
-                raise UserError(f"{path}: {array} is not in version 1.0 of the .npy format")
-            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(member)
-            if dtype != np.uint8:
-                raise UserError(f"{path}: {array} is {dtype}; it must be uint8, 0..255")
+            shape, order = read_header(member, f"{path}: {array}")
             check_shape(shape, f"{path}: {array}")
-            order = "F" if fortran_order else "C"
             return np.ascontiguousarray(read_pixels(member, shape, path, order))
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError):
         raise UserError(f"{path} is not an .npz file, or is damaged") from None
@@ -65,6 +61,49 @@ def read_npz(path: Path, array: str = "x_train") -> np.ndarray:
         raise UserError(f"{path} is encrypted or compressed in a way Python cannot read") from None
     except ValueError as error:
         raise UserError(f"{path}: {array} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def read_npy(path: Path, say: Callable[[str], None]) -> np.ndarray:
+    """Read images uint8 [N, H, W] or [N, H, W, C] from an .npy file. Never unpickles anything.
+
+    [T, N, H, W], N sequences of T frames as in Moving MNIST, becomes [T * N, H, W]; `say` prints
+    that. Raises UserError, OSError.
+    """
+    try:
+        with path.open("rb") as file:
+            shape, order = read_header(file, str(path))
+            if order == "F":
+                raise UserError(
+                    f"{path} is in Fortran order; save it again with "
+                    "numpy.save(path, numpy.ascontiguousarray(images))"
+                )
+            if len(shape) == 4 and shape[3] not in (1, 3):
+                frames, sequences, *size = shape
+                shape = (frames * sequences, *size)
+                check_shape(shape, str(path))
+                say(
+                    f"{path.name} has the shape [{frames}, {sequences}, {size[0]}, {size[1]}]: "
+                    f"using all {shape[0]:,} frames of {sequences:,} sequences as images"
+                )
+            check_shape(shape, str(path))
+            return read_pixels(file, shape, path)
+    except UserError:
+        raise
+    except (ValueError, EOFError) as error:
+        raise UserError(f"{path} cannot be read as .npy: {str(error).splitlines()[0]}") from None
+
+
+def read_header(file: BinaryIO, where: str) -> tuple[tuple, str]:
+    """Read the header of an .npy of uint8: its shape, and its order, C or F.
+
+    Raises UserError, or ValueError if it is not the header of an .npy.
+    """
+    if np.lib.format.read_magic(file) != (1, 0):  # its header is at most 64 KiB
+        raise UserError(f"{where} is not in version 1.0 of the .npy format")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype != np.uint8:
+        raise UserError(f"{where} is {dtype}; it must be uint8, 0..255")
+    return shape, "F" if fortran_order else "C"
 
 
 def read_idx(path: Path) -> np.ndarray:

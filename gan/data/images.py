@@ -15,7 +15,7 @@ import numpy as np
 
 from gan.data.digits import draw_digits
 from gan.data.download import FASHION, MNIST, Unreachable, cache_folder, fetch
-from gan.data.formats import IDX_NAMES, check_shape, read_idx, read_image_folder, read_npz
+from gan.data.formats import IDX_NAMES, check_shape, read_idx, read_image_folder, read_npy, read_npz
 from gan.support.errors import UserError, disk_errors
 from gan.support.files import replacing
 
@@ -51,10 +51,12 @@ def load_images(
     """Load training images from `source`; `say` prints what takes a while.
 
     `mnist` and `fashion` come from Keras' cache or are downloaded; `synthetic` is the built-in
-    digits. Any other word is a path: an .npz with `x_train` as in Keras' mnist.npz, a folder of IDX
-    files, or a folder of images. `auto` is the file or folder that GAN_DATA names, else MNIST. If
-    MNIST is not in the cache and cannot be downloaded, `auto` is the built-in digits.
-    `image_size` = (height, width) resizes the images of a folder, which may then differ in size.
+    digits. Any other word is a path: an .npz with `x_train` as in Keras' mnist.npz, an .npy of
+    images or of Moving MNIST's frames [T, N, H, W], a folder of IDX files, or a folder of images.
+    `auto` is the file or folder that GAN_DATA names, else MNIST. If MNIST is not in the cache and
+    cannot be downloaded, `auto` is the built-in digits. `image_size` = (height, width) resizes the
+    images of a folder, which may then differ in size.
+
     Raises UserError if the source does not exist, or if its images are not uint8, differ in size,
     or have sides that are not multiples of 4 (the convolutional designs halve them twice).
     """
@@ -85,12 +87,14 @@ def load_images(
         return describe(built_in_digits(say), source, "the built-in digits")
 
     with disk_errors("read", path):
-        images = read_path(path, image_size)
+        images = read_path(path, image_size, say)
     return describe(images, str(path.resolve()), path.name)._replace(resized_to=image_size)
 
 
-def read_path(path: Path, image_size: tuple[int, int] | None) -> np.ndarray:
-    """Read an .npz, a folder of IDX files or a folder of images. Raises UserError, OSError."""
+def read_path(
+    path: Path, image_size: tuple[int, int] | None, say: Callable[[str], None]
+) -> np.ndarray:
+    """Read an .npz, an .npy, or a folder of IDX files or of images. Raises UserError, OSError."""
     if path.is_dir():
         idx_files = [
             file
@@ -104,7 +108,7 @@ def read_path(path: Path, image_size: tuple[int, int] | None) -> np.ndarray:
             raise UserError(f"--image-size is only for image files, but {path} holds IDX files")
         return read_idx(idx_files[0])
     if path.exists():
-        return read_npz(path)
+        return read_npy(path, say) if path.suffix == ".npy" else read_npz(path)
     raise UserError(
         f"no data {str(path)!r}: give auto, mnist, fashion, synthetic, or the path of an existing "
         "file or folder"

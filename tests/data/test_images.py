@@ -4,6 +4,7 @@ import functools
 import gzip
 import hashlib
 import http.server
+import io
 import struct
 import threading
 import time
@@ -47,6 +48,57 @@ def test_an_npz_as_keras_lays_it_out(tmp_path):
 def test_a_compressed_npz(tmp_path):
     np.savez_compressed(tmp_path / "small.npz", x_train=IMAGES)
     np.testing.assert_array_equal(quiet(str(tmp_path / "small.npz")).images[..., 0], IMAGES)
+
+
+@pytest.mark.parametrize("shape", [(6, 12, 16), (6, 12, 16, 1), (6, 12, 16, 3), (2, 3, 12, 16)])
+def test_an_npy_of_images_and_of_moving_mnist(tmp_path, shape):
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    np.save(tmp_path / "a.npy", images)
+    said = []
+    dataset = load_images(str(tmp_path / "a.npy"), say=said.append)
+    np.testing.assert_array_equal(dataset.images.ravel(), images.ravel())
+    assert dataset.images.shape == (6, 12, 16, 3 if shape[-1] == 3 else 1)
+    frames = "a.npy has the shape [2, 3, 12, 16]: using all 6 frames of 3 sequences as images"
+    assert said == ([frames] if shape[0] == 2 else [])
+
+
+def header(shape, order=False):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "|u1", "fortran_order": order, "shape": shape}
+    )
+    return file.getvalue()
+
+
+BAD_NPY = {
+    "pickled": (None, "is object; it must be uint8"),
+    "floats": (np.zeros((2, 28, 28)), "is float64; it must be uint8"),
+    "lying": (header((9, 28, 28)) + bytes(784), "does not hold the 7056 pixels of its header"),
+    "longer": (header((1, 28, 28)) + bytes(785), "is damaged"),
+    "giant": (header((10**9, 28, 28)), "claims to hold 1,000,000,000 images, more than fit"),
+    "giant film": (header((10**5, 10**5, 64, 64)), "claims to hold 10,000,000,000 images"),
+    "Fortran": (header((1, 28, 28), order=True) + bytes(784), "is in Fortran order; save it again"),
+    "flat": (header((784,)) + bytes(784), r"must be \[N, H, W\]"),
+    "text": (b"not an array", "cannot be read as .npy"),
+    "empty": (b"", "cannot be read as .npy"),
+    "cut off": (header((1, 28, 28))[:40], "cannot be read as .npy"),
+    "another version": (b"\x93NUMPY\x02\x00" + bytes(99), "is not in version 1.0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_NPY)
+def test_an_npy_that_cannot_be_used(tmp_path, case):
+    content, message = BAD_NPY[case]
+    path = tmp_path / "a.npy"
+    if content is None:
+        np.save(path, np.array([{"a": 1}] * 784, object), allow_pickle=True)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, content)
+    with pytest.raises(UserError, match=message) as error:
+        quiet(str(path))
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("packed", [True, False])
