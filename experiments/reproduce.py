@@ -59,8 +59,9 @@ def train(run: Run, name: str, seed: int, precision: str, *length: str) -> None:
 def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist) -> list[dict]:
     """Train the run to its end; return the distances after each tenth of the training."""
     from gan.data.batches import Schedule
-    from gan.evaluation.measure import distance, draw
+    from gan.evaluation.measure import Comparison, draw
 
+    comparison = Comparison(mnist)
     path = run.folder / "tenths.json"
     found = json.loads(path.read_text()) if path.exists() else []
     if found and found[-1]["steps"] > max(run.checkpoints.steps(), default=0):
@@ -77,7 +78,7 @@ def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist
                 "delete the run, or choose another --root"
             )
         last, average = (
-            distance(draw(run, design, done, average=average)[1], mnist)
+            comparison.distance(draw(run, design, done, average=average)[1])
             for average in (False, True)
         )
         found.append({"steps": steps, "last": last, "average": average})

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from contextlib import suppress
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.cli.commands import command_line, load_tensorflow, run_command
+from gan.cli.dataset import load_dataset
 from gan.cli.options import make_parser, not_empty
 from gan.cli.progress import duration, say, warn
-from gan.data.images import ARRAY, Dataset, load_images
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
-from gan.recipe import LENGTH, Recipe, device_number, positive_float, side_lengths, yes_or_no
+from gan.recipe import (
+    LENGTH,
+    Recipe,
+    device_number,
+    positive_float,
+    positive_int,
+    side_lengths,
+    yes_or_no,
+)
 from gan.runs.run import CHECKPOINT_SECONDS, REPOSITORY, Run
-from gan.support.errors import UserError
 from gan.support.files import shown_path
 
 if TYPE_CHECKING:
@@ -61,9 +65,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=not_empty,
         default="auto",
-        help="auto, mnist, fashion, synthetic, an .npz like Keras' mnist.npz, or a folder of IDX "
-        "files or images (default: auto, which is $GAN_DATA if set, else MNIST, else the built-in "
-        "digits)",
+        help="auto, mnist, fashion, synthetic, an .npz like Keras' mnist.npz, an .npy of uint8 "
+        "images or of Moving MNIST, or a folder of IDX files or images (default: auto, which is "
+        "$GAN_DATA if set, else MNIST, else the built-in digits)",
     )
     parser.add_argument(
         "--image-size",
@@ -76,6 +80,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--tensorboard",
         action="store_true",
         help="also log to experiments/RUN/tensorboard; needs the tensorboard package",
+    )
+    parser.add_argument(
+        "--evaluate-every",
+        metavar="N",
+        type=positive_int,
+        help="measure 5,000 images of the last and of the averaged generator every N steps, as "
+        "gan.evaluate does; needs the real MNIST (default: never)",
     )
     parser.add_argument(
         "--checkpoint-seconds",
@@ -159,6 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
         dataset=dataset,
         fresh=options.fresh,
         tensorboard=options.tensorboard,
+        evaluate_every=options.evaluate_every,
         checkpoint_seconds=options.checkpoint_seconds,
         strategy=strategy,
     )
@@ -166,40 +178,6 @@ def main(arguments: list[str] | None = None) -> int:
     if cluster is None or cluster.is_chief:
         report(run, outcome, options)
     return 128 + outcome.stopped_by if outcome.stopped_by else 0
-
-
-def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> Dataset:
-    """Load the data `source`. For a run that has a `config`, `auto` means the data of that run."""
-    if source == "auto" and config is not None:
-        data = config["data"]
-        if data["source"] == ARRAY:
-            raise UserError(
-                f"the run was trained on {ARRAY}; continue it in Python: design.train(images=...)"
-            )
-        try:
-            dataset = load_images(data["source"], image_size or data["resized_to"], say)
-        except UserError as error:
-            dataset = load_images(source, image_size, say)  # the file may have moved
-            if dataset.digest != data["digest"]:
-                raise UserError(
-                    f"the run was started with {data['name']}, which cannot be found: {error}; "
-                    "if it has moved, give its path with --data or GAN_DATA"
-                ) from None
-            return dataset
-        named = os.environ.get("GAN_DATA") or "auto"
-        if named != "auto" and not holds(named, dataset):
-            say(f"the run still uses {dataset.name}, not GAN_DATA's images; --fresh starts over")
-        return dataset
-    return load_images(source, image_size, say)
-
-
-def holds(source: str, dataset: Dataset) -> bool:
-    """Whether `source` holds the same images as `dataset`."""
-    if Path(source).resolve() == Path(dataset.source).resolve():
-        return True
-    with suppress(UserError):
-        return load_images(source, dataset.resized_to, say).digest == dataset.digest
-    return False
 
 
 def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,37 +41,51 @@ def draw(
     return source | {"average": average, "seed": seed, "count": count}, images
 
 
+class Comparison:
+    """Compares images with those of `mnist`; what it needs of the real ones is computed once."""
+
+    def __init__(self, mnist: Mnist) -> None:
+        self.mnist = mnist
+        self.classifier = load_classifier()
+        self.real_features, _ = classify(self.classifier, mnist.test)
+
+    def figures(self, images: np.ndarray) -> dict:
+        """All figures of `images`, uint8 [N, 28, 28, 1]."""
+        nearest = metrics.nearest_distances(images, self.mnist.train).mean()
+        ratio = float(nearest / self.distance_of_test_images)
+        return self.figures_of_features(images) | {"nearest_training_image": ratio}
+
+    def figures_of_features(self, images: np.ndarray) -> dict:
+        """The figures that need only the classifier, and the shares of the digits."""
+        features, probabilities = classify(self.classifier, images)
+        digits = np.bincount(probabilities.argmax(axis=1), minlength=10) / len(images)
+        return {
+            "frechet_distance": metrics.frechet_distance(self.real_features, features),
+            "classifier_score": metrics.classifier_score(probabilities),
+            **metrics.neighbourhood_metrics(self.real_features, features),
+            "digits": digits.round(4).tolist(),
+        }
+
+    def distance(self, images: np.ndarray) -> float:
+        """Only the Fréchet distance: takes seconds, not a minute."""
+        features, _ = classify(self.classifier, images)
+        return metrics.frechet_distance(self.real_features, features)
+
+    @cached_property
+    def distance_of_test_images(self) -> float:
+        """Mean distance of MNIST's test images to the nearest training image."""
+        return metrics.nearest_distances(self.mnist.test, self.mnist.train).mean()
+
+
 def measure(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print) -> dict:
     """Compute every figure of `images`, uint8 [N, 28, 28, 1], and its floor.
 
     The floor is the same figure of N real training images, chosen at random. Distances to training
     images are divided by those of MNIST's test images, so their floor is 1.
     """
-    say("classifying these and real images")
-    classifier = load_classifier()
+    say("comparing these and real images; takes a minute")
+    comparison = Comparison(mnist)
     chosen = np.random.default_rng(0).choice(len(mnist.train), len(images), replace=False)
-    real_features, _ = classify(classifier, mnist.test)
-    result = {}
-    for kind, candidates in (("figures", images), ("floor", mnist.train[chosen])):
-        features, probabilities = classify(classifier, candidates)
-        result[kind] = {
-            "frechet_distance": metrics.frechet_distance(real_features, features),
-            "classifier_score": metrics.classifier_score(probabilities),
-            **metrics.neighbourhood_metrics(real_features, features),
-        }
-        digits = np.bincount(probabilities.argmax(axis=1), minlength=10) / len(candidates)
-        result[kind]["digits"] = digits.round(4).tolist()
-    say("finding their nearest training images")
-    nearest, of_test = (
-        metrics.nearest_distances(each, mnist.train).mean() for each in (images, mnist.test)
-    )
-    result["figures"]["nearest_training_image"] = float(nearest / of_test)
-    result["floor"]["nearest_training_image"] = 1.0
-    return result
-
-
-def distance(images: np.ndarray, mnist: Mnist) -> float:
-    """Only the Fréchet distance, of images uint8 [N, 28, 28, 1]: takes seconds, not a minute."""
-    classifier = load_classifier()
-    real, fake = (classify(classifier, each)[0] for each in (mnist.test, images))
-    return metrics.frechet_distance(real, fake)
+    floor = comparison.figures_of_features(mnist.train[chosen])
+    floor["nearest_training_image"] = 1.0
+    return {"figures": comparison.figures(images), "floor": floor}

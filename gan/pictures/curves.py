@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 POINTS = 400  # of a curve; each is the mean of the steps around it
 LN2 = math.log(2)
+STYLES = {"last": "C0", "averaged": "C2"}
 Columns = dict[str, np.ndarray]
 
 
@@ -53,8 +55,20 @@ def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def draw_curves(columns: Columns, picture: Path) -> None:
+def by_generator(evaluations: Sequence[dict]) -> dict[str, tuple[list[int], list[float]]]:
+    """The steps and the Fréchet distances of each generator, from the rows of evaluations.csv."""
+    found = {}
+    for row in evaluations:
+        steps, distances = found.setdefault(row["generator"], ([], []))
+        steps.append(row["step"])
+        distances.append(row["frechet_distance"])
+    return found
+
+
+def draw_curves(columns: Columns, picture: Path, evaluations: Sequence[dict] = ()) -> None:
     """Draw the `columns` of a log as the PNG `picture`: losses, accuracy, estimated divergence.
+
+    Below them stands the Fréchet distance of both generators, if there are `evaluations`.
 
     d_loss is a mean here (`as_means`). ln 2 - d_loss estimates the Jensen-Shannon divergence, as
     the d_on_g notebook explains. The estimate is too low if D is not optimal, and too high if D
@@ -68,9 +82,11 @@ def draw_curves(columns: Columns, picture: Path) -> None:
     d_name = next(name for name in columns if name.startswith("d_loss"))
     d_loss = columns[d_name]
     steps = thin(columns["step"])[0]
-    figure = Figure(figsize=(8, 6), dpi=100, layout="constrained")
+    distances = by_generator(evaluations)
+    figure = Figure(figsize=(8, 8 if distances else 6), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    losses, theory = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    heights = (3, 2, 2) if distances else (3, 2)
+    losses, theory, *more = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
 
     def draw(axis: Axes, values: np.ndarray, label: str, color: str) -> None:
         mean, low, high = thin(values)
@@ -85,9 +101,16 @@ def draw_curves(columns: Columns, picture: Path) -> None:
     theory.axhline(0, color="0.5", linestyle=":")
     if "d_accuracy" in columns:
         draw(theory, columns["d_accuracy"], "d_accuracy", "C3")
-    theory.set(xlabel="step (lines: means of stretches; bands: 5 to 95 % of the steps in them)")
     theory.set_ylim(-0.15, 1.02)
-    for axis in (losses, theory):
+    for axis in more:
+        for generator, (at, values) in distances.items():
+            axis.plot(at, values, f"{STYLES[generator]}o-", markersize=3, label=generator)
+        axis.set(yscale="log", ylabel="Fréchet distance")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("{x:g}")
+    last = [losses, theory, *more][-1]
+    last.set(xlabel="step (lines: means of stretches; bands: 5 to 95 % of the steps in them)")
+    for axis in (losses, theory, *more):
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
         axis.grid(alpha=0.3)
     with replacing(picture) as temporary:

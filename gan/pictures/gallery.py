@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.data.batches import Schedule
+from gan.evaluation.log import read_evaluations
 from gan.pictures.curves import as_means, draw_curves, read_metrics
 from gan.pictures.grid import save_gif, save_grid
 from gan.pictures.page import write_page
@@ -65,7 +66,8 @@ class Gallery:
         if len(columns.get("step", ())) != done:
             raise OSError(None, "the file is damaged", str(metrics))
         means = as_means(columns, self.design.d_loss_terms)
-        draw_curves(means, self.run.grid("curves"))
+        evaluations = read_evaluations(self.run.evaluations, done)
+        draw_curves(means, self.run.grid("curves"), evaluations)
         grids = list(self.grids(0, done).values())
         write_page(self.run, means, grids, done, self.schedule.total_steps, commands)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from gan.designs import DESIGNS
+from gan.evaluation.log import read_evaluations
 from gan.evaluation.metrics import FIGURES
-from gan.pictures.curves import Columns, thin
+from gan.pictures.curves import Columns, by_generator, thin
 from gan.runs import Run
 from gan.support.files import replacing
 
@@ -59,6 +60,7 @@ def write_page(
         "final": [encoded(each) for each in (final, average) if done == total and each.exists()],
         "gif": encoded(gif) if done == total and gif.exists() else None,
         "curves": {name: values.tolist() for name, values in curves.items()},
+        "evaluations": by_generator(read_evaluations(run.evaluations, done)),
         "commands": commands,
         "config": [
             *((name, str(value)) for name, value in config["recipe"].items() if value is not None),

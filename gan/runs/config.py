@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +52,33 @@ def identity(config: dict) -> dict:
     recipe = {name: value for name, value in settings(config).items() if name not in FREE}
     names = ("design", "seed")
     return {name: config[name] for name in names} | recipe | {"data": config["data"]["digest"]}
+
+
+def difference(old: dict, new: dict) -> str | None:
+    """The first part of the identities that differs, as "<old>, not <new>"; None if none does."""
+    was, now = identity(old), identity(new)
+    for name in [*now, *was]:
+        if name != "data" and was.get(name) != now.get(name):
+            return f"{name} {was.get(name)}, not {now.get(name)}"
+    if was["data"] == now["data"]:
+        return None
+    was, now = (f"{c['data']['name']} (digest {c['data']['digest'][:8]})" for c in (old, new))
+    return f"the data {was}, not {now}"
+
+
+def changes(old: dict, new: dict, has_average: bool) -> Iterator[str]:
+    """A line for each change that a run may make when it continues.
+
+    `has_average`: whether its checkpoint has the averages of G's variables.
+    """
+    if (versions := old["versions"]) != new["versions"]:
+        began = ", ".join(f"{library} {version}" for library, version in versions.items())
+        yield f"the run began with {began}; from here on its bytes may differ"
+    before, decay = (each["recipe"].get("average_decay") for each in (old, new))
+    if decay and not has_average:
+        yield "the average of G's weights begins here"
+    elif has_average and before != decay:
+        yield f"average_decay was {before:g}, and is {decay:g} from here on"
 
 
 def is_config(config: object) -> bool:

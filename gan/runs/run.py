@@ -4,6 +4,7 @@ experiments/<run>/lock             held by the process that trains the run
 experiments/<run>/config.json      design, recipe, seed, data, versions
 experiments/<run>/metrics.csv      one row for each step, in order
 experiments/<run>/checkpoints/     the newest 3, and those the document keeps
+experiments/<run>/evaluations.csv  figures of the images while it trains (--evaluate-every)
 experiments/<run>/evaluation.json  results of gan.evaluate; -average: of the averaged generator
 experiments/<run>/tensorboard/     the logs of --tensorboard
 images/<run>/                      the grids, curves.png, index.html; at the end training.gif
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan.runs.checkpoints import Checkpoints
-from gan.runs.config import identity, is_config
+from gan.runs.config import difference, is_config
 from gan.support.errors import UserError
 from gan.support.files import remove, replacing, sweep
 
@@ -56,6 +57,7 @@ class Run:
         self.images = self.root / "images" / name
         self.checkpoints = Checkpoints(self.folder / "checkpoints")
         self.metrics = self.folder / "metrics.csv"
+        self.evaluations = self.folder / "evaluations.csv"
         self.title = f"run {name!r}"
 
     @classmethod
@@ -107,24 +109,11 @@ class Run:
 
         The length and `average_decay` may differ. Changes nothing.
         """
-        if (old := self.config()) is None:
-            return
-        was, now = identity(old), identity(config)
-        for name in [*now, *was]:
-            if name != "data" and was.get(name) != now.get(name):
-                self._refuse(f"{name} {was.get(name)}", now.get(name))
-        if old["data"]["digest"] != config["data"]["digest"]:
-            was, now = (
-                f"{each['data']['name']} (digest {each['data']['digest'][:8]})"
-                for each in (old, config)
+        if (old := self.config()) and (differing := difference(old, config)):
+            raise UserError(
+                f"run {self.name!r} was started with {differing}; "
+                "continue with that, start over with --fresh, or choose another --name"
             )
-            self._refuse(f"the data {was}", now)
-
-    def _refuse(self, was: str, now: object) -> None:
-        raise UserError(
-            f"run {self.name!r} was started with {was}, not {now}; "
-            "continue with that, start over with --fresh, or choose another --name"
-        )
 
     def check_folders(self) -> None:
         """Raise UserError if a link or a file is in the place of one of the run's folders."""

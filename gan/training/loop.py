@@ -19,15 +19,17 @@ from gan.cli.progress import Report, say, warn
 from gan.data import Dataset, load_images
 from gan.data.batches import Schedule
 from gan.devices.workers import Workers, worker_losses
+from gan.evaluation.log import keep_evaluations
 from gan.pictures.board import Board
 from gan.pictures.curves import read_metrics
 from gan.pictures.gallery import Gallery
 from gan.runs.checkpoints import are_finite
-from gan.runs.config import describe
+from gan.runs.config import changes, describe
 from gan.runs.run import CHECKPOINT_SECONDS, Run
 from gan.support.errors import UserError
 from gan.support.quiet import is_exact
 from gan.training.endings import Outcome, check_finite, stop_signals, what_is_left
+from gan.training.evaluations import Evaluations
 from gan.training.steps import compile_steps, pace
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     strategy: tf.distribute.Strategy | None = None,
     tensorboard: bool = False,
+    evaluate_every: int | None = None,
 ) -> Outcome:
     """Train `design` to the length in its recipe. A stopped run continues.
 
@@ -62,8 +65,9 @@ def train(
 
     `run`: the run or its name (default: the design's name). `dataset`: default `load_images()`.
     `strategy`: the one in which the design was built (default: the current one). `fresh`: start
-    over. `tensorboard`: also log for TensorBoard. SIGINT and SIGTERM save a checkpoint and end the
-    training early. If there are several workers, only the chief reads and writes the run.
+    over. `tensorboard`: also log for TensorBoard. `evaluate_every`: every so many steps, measure
+    images of both generators against the real MNIST. SIGINT and SIGTERM save a checkpoint and end
+    the training early. If there are several workers, only the chief reads and writes the run.
 
     Raises UserError if the run, the data and the design do not fit together. Raises RunError if the
     disk fails, a loss is NaN or infinite, or another worker is gone.
@@ -74,7 +78,7 @@ def train(
             warn(dataset.warning)
     run = Run.of(run or design.name)
     strategy = strategy or tf.distribute.get_strategy()
-    job = Training(design, run, dataset, strategy, fresh=fresh, tensorboard=tensorboard)
+    job = Training(design, run, dataset, strategy, fresh, tensorboard, evaluate_every)
     with worker_losses(), ExitStack() as held:
         first = job.begin_or_resume(held)
         if first >= job.total:
@@ -94,9 +98,9 @@ class Training:
         run: Run,
         dataset: Dataset,
         strategy: tf.distribute.Strategy,
-        *,
         fresh: bool,
         tensorboard: bool,
+        evaluate_every: int | None,
     ) -> None:
         if dataset.images.shape[1:] != design.image_shape:
             raise UserError(
@@ -107,6 +111,7 @@ class Training:
         self.design, self.run = design, run
         self.fresh = fresh
         self.board = Board(run) if tensorboard else None
+        self.evaluations = Evaluations(design, run, evaluate_every) if evaluate_every else None
         self.schedule = Schedule(design.recipe, len(dataset.images), design.seed)
         self.schedule.check_slices(strategy.num_replicas_in_sync)
         self.total = self.schedule.total_steps
@@ -149,20 +154,10 @@ class Training:
         if first:
             say(f"going on after step {first:,}")
             if workers.is_chief:
-                self.say_changes(first)
+                has_average = run.checkpoints.has_average(first)
+                for line in changes(run.config(), self.config, has_average):
+                    say(line)
         return first
-
-    def say_changes(self, first: int) -> None:
-        """Print what has changed since the run made its `first` steps."""
-        old = self.run.config()
-        if (versions := old["versions"]) != self.config["versions"]:
-            began = ", ".join(f"{library} {version}" for library, version in versions.items())
-            say(f"the run began with {began}; from here on its bytes may differ")
-        had, decay = self.run.checkpoints.has_average(first), self.design.recipe.average_decay
-        if decay and not had:
-            say("the average of G's weights begins here")
-        elif had and (before := old["recipe"].get("average_decay")) != decay:
-            say(f"average_decay was {before:g}, and is {decay:g} from here on")
 
     def train_from(self, first: int, checkpoint_seconds: float) -> Outcome:
         """The loop: run some steps, record them, save when due, until the end or a signal."""
@@ -201,8 +196,10 @@ class Training:
         return Outcome(done, self.total, done - first, seconds, stop if done < self.total else None)
 
     def end_of_call(self, done: int, steps: int) -> int:
-        """Where a call of at most `steps` steps ends: a grid needs the weights after its step."""
+        """Where a call of at most `steps` steps ends: a picture needs the weights of its step."""
         end = min(self.total, done + steps, self.schedule.run_end(done))
+        if self.evaluations:
+            end = min(end, self.evaluations.next_after(done))
         per_epoch = self.schedule.steps_per_epoch
         grids = (step for step in range(done, end) if self.design.grid_name(step, per_epoch))
         return next(grids, end - 1) + 1
@@ -215,10 +212,13 @@ class Training:
         if self.workers.is_chief:
             if begins:  # the steps work: the old run can be deleted
                 self.run.begin(self.config, done, self.design.loss_names, self.fresh)
+                keep_evaluations(self.run.evaluations, done)
             self.run.log(done, values)
         check_finite(done, values, self.design.loss_names)
         if self.workers.is_chief:
             self.gallery.draw(end)
+            if self.evaluations:
+                self.evaluations.measure(end)
             if not done:  # so that a new run has a page early
                 self.publish(end)
 

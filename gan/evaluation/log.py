@@ -1,0 +1,54 @@
+"""The figures of a run while it trains, in its evaluations.csv: `gan.train --evaluate-every`.
+
+One row for each evaluated step and generator: step, `last` or `averaged`, and the figures.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from gan.evaluation.metrics import FIGURES
+from gan.support.files import remove, replacing
+
+GENERATORS = ("last", "averaged")
+COLUMNS = ("step", "generator", *FIGURES)
+
+
+def read_evaluations(path: Path, until: int) -> list[dict]:
+    """The rows of the steps up to `until`, in order; none if there is no such file.
+
+    A row is a dict of COLUMNS: `step` an int, `generator` a str, each figure a float. A row that a
+    kill or an editor cut off is left out.
+    """
+    rows = []
+    try:
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                try:
+                    figures = {name: float(row[name]) for name in FIGURES}
+                    found = {"step": int(row["step"]), "generator": row["generator"], **figures}
+                except (KeyError, TypeError, ValueError):
+                    continue
+                if found["step"] <= until:
+                    rows.append(found)
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+    return rows
+
+
+def keep_evaluations(path: Path, until: int) -> None:
+    """Delete the rows of later steps than `until`, because these steps will run again."""
+    if path.exists():
+        write_evaluations(path, read_evaluations(path, until))
+
+
+def write_evaluations(path: Path, rows: list[dict]) -> None:
+    """Write the file with these rows, or delete it if there are none."""
+    if not rows:
+        remove(path)
+        return
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

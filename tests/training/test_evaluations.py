@@ -1,0 +1,113 @@
+"""`--evaluate-every`: which rows are written, that the training is the same, what is refused."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import run_here, variables
+from test_train import contents
+
+from gan import evaluate, train
+from gan.data.digits import draw_digits
+from gan.data.images import Mnist
+from gan.pictures.curves import draw_curves
+from gan.runs import Run
+from gan.training import evaluations
+
+pytestmark = pytest.mark.usefixtures("quick_runs")
+COUNT = 100
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory):
+    """Path of drawn digits laid out as mnist.npz."""
+    path = tmp_path_factory.mktemp("data") / "mnist.npz"
+    (x_train, _), (x_test, _) = draw_digits(150, seed=1), draw_digits(120, seed=2)
+    np.savez(path, x_train=x_train, x_test=x_test)
+    return path
+
+
+@pytest.fixture
+def command(tmp_path, mnist, monkeypatch):
+    """Trains the run `name`; the drawn digits take the place of MNIST."""
+    monkeypatch.setenv("GAN_DATA", str(mnist))
+    monkeypatch.setattr(evaluations, "COUNT", COUNT)
+    monkeypatch.setattr(Mnist, "is_real", True)
+
+    def run(name, *more):
+        options = ("--name", name, "--root", tmp_path, "--batch-size", 8, "--sample-interval", 50)
+        assert run_here(train.main, "dense-sgd", *options, *more) == 0
+        return Run(name, tmp_path)
+
+    return run
+
+
+def rows(run):
+    with run.evaluations.open() as file:
+        return [(int(row["step"]), row["generator"], row) for row in csv.DictReader(file)]
+
+
+def test_it_changes_nothing_and_each_row_is_there_once(command, monkeypatch):
+    plain = command("plain", "--steps", 45)
+    every = ("--evaluate-every", 20)
+    whole = command("whole", "--steps", 45, *every)
+    expected = [(step, name) for step in (20, 40) for name in ("last", "averaged")]
+    assert [row[:2] for row in rows(whole)] == expected
+    assert contents(whole) == contents(plain)
+    assert not plain.evaluations.exists()
+
+    # The figures are those of gan.evaluate.
+    found = [float(row["frechet_distance"]) for *_, row in rows(whole)]
+    run = command("short", "--steps", 40)
+    place = ("--root", run.root, "--name", "short", "--json", run.folder / "j")
+    for average in ([], ["--average"]):
+        assert run_here(evaluate.main, *place, "--count", COUNT, *average) == 0
+        figures = json.loads((run.folder / "j").read_text())["figures"]
+        assert found[3 if average else 2] == pytest.approx(figures["frechet_distance"], rel=1e-5)
+
+    # Stopped after 30 steps; its log has a row of a step that will run again, and a torn one.
+    cut = command("cut", "--steps", 30, *every)
+    with cut.evaluations.open("a") as file:
+        file.write("40,last" + ",9" * 7 + "\n40,aver")
+    assert command("cut", "--steps", 45, *every).evaluations.read_bytes() == (
+        whole.evaluations.read_bytes()
+    )
+    assert variables(cut) == variables(whole)
+    page = (whole.images / "index.html").read_text()
+    assert '"evaluations": {"last": [[20, 40], [' in page
+    command("cut", "--steps", 10, "--fresh")
+    assert not cut.evaluations.exists()
+
+
+def test_the_curve_is_in_the_picture_of_the_losses(tmp_path):
+    columns = {"step": np.arange(9.0), "d_loss": np.ones(9), "g_loss": np.ones(9)}
+    measured = [
+        {"step": step, "generator": name, "frechet_distance": 900.0 / step}
+        for step in (3, 6)
+        for name in ("last", "averaged")
+    ]
+    draw_curves(columns, tmp_path / "a.png", measured)
+    draw_curves(columns, tmp_path / "b.png")
+    assert (tmp_path / "a.png").stat().st_size > (tmp_path / "b.png").stat().st_size
+
+
+def test_without_mnist_or_for_other_images_it_says_so_in_a_line(
+    tmp_path, mnist, small_data, monkeypatch, capsys
+):
+    np.savez(tmp_path / "small.npz", x_train=np.zeros((9, 12, 12), np.uint8))
+    options = ("dense-sgd", "--root", tmp_path / "new", "--evaluate-every", 5)
+    for data, named, message in (
+        (small_data, None, "this needs the real MNIST, but"),
+        (small_data, str(mnist), "compares with the real MNIST, but"),
+        (tmp_path / "small.npz", None, "compares with MNIST, but the images are 12x12x1"),
+    ):
+        with monkeypatch.context() as patch:
+            if named:
+                patch.setenv("GAN_DATA", named)
+            assert run_here(train.main, *options, "--data", data) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert not Path(tmp_path, "new").exists()
