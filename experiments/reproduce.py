@@ -3,7 +3,8 @@
 Each seed is its own run, named <design>-seed-<n>, and continues if it was stopped. All trained
 runs count. At the end, 10,000 images of the last generator and 10,000 of the averaged one are
 measured as gan.evaluate does. Their Fréchet distance is also measured after every tenth of the
-training. It writes:
+training. With seed 0, the averaged generator's grid is drawn where the document shows one. It
+writes:
 
 experiments/<run>/tenths.json                        the distances so far
 experiments/reference/<design>/result.json           the figures of every seed, and their floor
@@ -11,7 +12,7 @@ experiments/reference/<design>/metrics-*.csv.gz      the log of every seed
 experiments/reference/<design>/config.json, weights  seed 0: what gan.generate draws with
 images/reference/<design>/                           seed 0: grids at some steps, curves, GIF
 
-    python experiments/reproduce.py DESIGN [--seeds N] [--precision bfloat16] [--root DIR]
+    python experiments/reproduce.py DESIGN [--seeds N] [--first N] [--precision bfloat16]
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from results import FIGURES, PICTURES, REPOSITORY, commit, real_mnist, store
 
 from gan.cli import load_tensorflow, run_command
 from gan.data.images import Mnist
-from gan.designs import DESIGNS, find_recipe
+from gan.designs import DESIGNS, build_design, find_recipe
 from gan.pictures.curves import as_means, draw_curves, read_metrics
-from gan.recipe import positive_int
+from gan.recipe import positive_int, seed_number
 from gan.runs import Run
 from gan.runs.trained import load
 from gan.runs.weights import net_variables, save_weights
@@ -56,27 +57,39 @@ def train(run: Run, name: str, seed: int, precision: str, *length: str) -> None:
     subprocess.run(command, cwd=REPOSITORY, check=True)
 
 
-def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist) -> list[dict]:
-    """Train the run to its end; return the distances after each tenth of the training."""
+def train_in_parts(run: Run, name: str, seed: int, precision: str, mnist: Mnist) -> list[dict]:
+    """Train the run to its end; return the distances after each tenth of the training.
+
+    With seed 0 it also stops where the document shows a grid, to draw the averaged generator's.
+    """
     from gan.data.batches import Schedule
     from gan.evaluation.measure import Comparison, draw
+    from gan.pictures.gallery import save_sample_grid
 
-    comparison = Comparison(mnist)
-    path = run.folder / "tenths.json"
+    path, comparison = run.folder / "tenths.json", Comparison(mnist)
     found = json.loads(path.read_text()) if path.exists() else []
     if found and found[-1]["steps"] > max(run.checkpoints.steps(), default=0):
         found = []  # the run was started over since
-    total = Schedule(find_recipe(name), len(mnist.train), seed).total_steps
-    for tenth in range(len(found) + 1, TENTHS + 1):
-        steps = total * tenth // TENTHS
-        length = ("--steps", str(steps)) if tenth < TENTHS else ()
-        train(run, name, seed, precision, *length)
+    schedule = Schedule(find_recipe(name), len(mnist.train), seed)
+    total = schedule.total_steps
+    tenths = {total * tenth // TENTHS for tenth in range(1, TENTHS + 1)}
+    stages = stage_steps(name, schedule) if seed == 0 and precision == "float32" else {}
+    for steps in sorted(tenths | stages.keys()):
+        picture = run.grid(f"{stages.get(steps)}-average")
+        measured = steps not in tenths or any(each["steps"] == steps for each in found)
+        if measured and (steps not in stages or picture.exists()):
+            continue
+        train(run, name, seed, precision, *(("--steps", str(steps)) if steps < total else ()))
         design, done = load(run, average=True)
         if done != steps:
             raise UserError(
                 f"run {run.name!r} has {done:,} steps, so step {steps:,} cannot be measured; "
                 "delete the run, or choose another --root"
             )
+        if steps in stages:
+            save_sample_grid(design, picture, average=True)
+        if measured:
+            continue
         last, average = (
             comparison.distance(draw(run, design, done, average=average)[1])
             for average in (False, True)
@@ -87,23 +100,32 @@ def train_in_tenths(run: Run, name: str, seed: int, precision: str, mnist: Mnist
     return found
 
 
+def stage_steps(name: str, schedule) -> dict[int, str]:
+    """The steps after which the loop draws the grids of STAGES: number of steps -> grid."""
+    design, per_epoch = build_design(name), schedule.steps_per_epoch
+    names = {step + 1: design.grid_name(step, per_epoch) for step in range(schedule.total_steps)}
+    return {steps: grid for steps, grid in names.items() if grid in STAGES[name]}
+
+
 def keep(run: Run, name: str, design, steps: int) -> None:
     """Copy what ships with the project for this design: config, weights and pictures."""
     save_weights(FIGURES / name, net_variables(design))
+    save_weights(FIGURES / name, design.averages, "average")
     config = run.config()
     config |= {"data": config["data"] | {"source": "mnist"}, "steps": steps}
     (FIGURES / name / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    pictures = [*(f"{stage}.png" for stage in STAGES[name]), "curves.png", "training.gif"]
+    grids = [f"{stage}{kind}.png" for stage in STAGES[name] for kind in ("", "-average")]
     (PICTURES / name).mkdir(parents=True, exist_ok=True)
     draw_curves(as_means(read_metrics(run.metrics), design.d_loss_terms), run.grid("curves"))
-    for picture in pictures:
+    for picture in (*grids, "curves.png", "training.gif"):
         shutil.copyfile(run.images / picture, PICTURES / name / picture)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("design", choices=DESIGNS)
-    parser.add_argument("--seeds", type=positive_int, help="number of seeds, from 0 on")
+    parser.add_argument("--seeds", type=positive_int, help="number of seeds, from --first on")
+    parser.add_argument("--first", type=seed_number, default=0, help="the first seed (default: 0)")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--root", type=Path, default=REPOSITORY, help="folder of the runs")
     options = parser.parse_args()
@@ -117,9 +139,9 @@ def main() -> int:
     load_tensorflow()
     from gan.evaluation.measure import draw, measure
 
-    for seed in range(options.seeds or default):
+    for seed in range(options.first, options.first + (options.seeds or default)):
         run = Run(f"{name}-{label}seed-{seed}", options.root)
-        tenths = train_in_tenths(run, name, seed, precision, mnist)
+        tenths = train_in_parts(run, name, seed, precision, mnist)
         design, steps = load(run, average=True)
         found, averaged = (
             measure(draw(run, design, steps, average=average)[1], mnist)

@@ -1,7 +1,7 @@
 """Find trained nets: the user's own runs, or the weights that come with the project.
 
 experiments/reference/<design>/config.json     like a run's, with the `steps` of its training
-experiments/reference/<design>/weights-<n>.npy  see gan.runs.weights
+experiments/reference/<design>/weights-<n>.npy, average-<n>.npy  see gan.runs.weights
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ def load(
     if isinstance(trained, Shipped):
         load_weights(trained.folder, net_variables(design))
         design.start_average()
-        steps, has_average = config["steps"], False
+        steps, has_average = config["steps"], any(trained.folder.glob("average-*.npy"))
+        if has_average and design.averages:
+            load_weights(trained.folder, design.averages, "average")
     else:
         if not (steps := trained.resume(design, config)):
             raise UserError(f"{trained.title} has no checkpoint; training saves one each minute")

@@ -1,6 +1,8 @@
 """The weights of trained nets in half precision, as the project ships them.
 
-weights-<n>.npy   float16, all variables one after another, split into files of at most 8 MB
+<name>-<n>.npy   float16, all variables one after another, split into files of at most 8 MB
+
+The name is `weights` for both nets, `average` for the averages of G's variables.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 VALUES_IN_A_FILE = 4_000_000
 
 
-def save_weights(folder: Path, variables: Sequence) -> None:
+def save_weights(folder: Path, variables: Sequence, name: str = "weights") -> None:
     """Write Keras `variables` to `folder`, rounded to half precision.
 
     Raises ValueError if a value is too large for half precision, NaN or infinite.
@@ -33,18 +35,18 @@ def save_weights(folder: Path, variables: Sequence) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     written = set()
     for number, first in enumerate(range(0, len(values), VALUES_IN_A_FILE)):
-        path = folder / f"weights-{number}.npy"
+        path = folder / f"{name}-{number}.npy"
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, values[first : first + VALUES_IN_A_FILE], allow_pickle=False)
         written.add(path)
-    for old in set(folder.glob("weights-*.npy")) - written:
+    for old in set(folder.glob(f"{name}-*.npy")) - written:
         remove(old)
 
 
-def load_weights(folder: Path, variables: Sequence) -> None:
+def load_weights(folder: Path, variables: Sequence, name: str = "weights") -> None:
     """Set `variables` to the values that `save_weights` wrote. Raises UserError if it cannot."""
     try:
-        files = sorted(folder.glob("weights-*.npy"), key=lambda path: int(path.stem.split("-")[1]))
+        files = sorted(folder.glob(f"{name}-*.npy"), key=lambda path: int(path.stem.split("-")[1]))
         values = np.concatenate([np.load(path, allow_pickle=False) for path in files])
     except (OSError, ValueError, EOFError):
         raise UserError(f"the weights in {folder} are missing or damaged") from None
