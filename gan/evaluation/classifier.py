@@ -6,6 +6,8 @@ gan.evaluate compares images by their features: the outputs of the classifier's 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 from keras import layers
@@ -33,10 +35,10 @@ def build_classifier() -> keras.Model:
     return keras.Model(images, (features, layers.Dense(10)(layers.Dropout(0.3)(features))))
 
 
-def load_classifier() -> keras.Model:
-    """The classifier with the weights that come with the project. Raises UserError."""
+def load_classifier(folder: Path = FOLDER) -> keras.Model:
+    """The classifier with the weights in `folder`: MNIST's by default. Raises UserError."""
     model = build_classifier()
-    load_weights(FOLDER, model.variables)
+    load_weights(folder, model.variables)
     return model
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan.data.images import Mnist
 from gan.evaluation import metrics
-from gan.evaluation.classifier import classify, load_classifier
+from gan.evaluation.classifier import FOLDER, classify, load_classifier
 from gan.evaluation.sampling import collect, draw_samples
 from gan.runs import Run, Shipped
 
@@ -42,11 +43,14 @@ def draw(
 
 
 class Comparison:
-    """Compares images with those of `mnist`; what it needs of the real ones is computed once."""
+    """Compares images with those of `mnist`; what it needs of the real ones is computed once.
 
-    def __init__(self, mnist: Mnist) -> None:
+    `classifier`: a folder with other weights of the classifier, for other images than MNIST's.
+    """
+
+    def __init__(self, mnist: Mnist, classifier: Path = FOLDER) -> None:
         self.mnist = mnist
-        self.classifier = load_classifier()
+        self.classifier = load_classifier(classifier)
         self.real_features, _ = classify(self.classifier, mnist.test)
 
     def figures(self, images: np.ndarray) -> dict:
@@ -76,16 +80,19 @@ class Comparison:
         """Mean distance of MNIST's test images to the nearest training image."""
         return metrics.nearest_distances(self.mnist.test, self.mnist.train).mean()
 
+    def floor(self, count: int) -> dict:
+        """The figures of `count` real training images, chosen at random."""
+        train = self.mnist.train
+        chosen = np.random.default_rng(0).choice(len(train), count, replace=False)
+        return self.figures_of_features(train[chosen]) | {"nearest_training_image": 1.0}
+
 
 def measure(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print) -> dict:
     """Compute every figure of `images`, uint8 [N, 28, 28, 1], and its floor.
 
-    The floor is the same figure of N real training images, chosen at random. Distances to training
-    images are divided by those of MNIST's test images, so their floor is 1.
+    The floor is the same figure of N real training images. Distances to training images are divided
+    by those of MNIST's test images, so their floor is 1.
     """
     say("comparing these and real images; takes a minute")
     comparison = Comparison(mnist)
-    chosen = np.random.default_rng(0).choice(len(mnist.train), len(images), replace=False)
-    floor = comparison.figures_of_features(mnist.train[chosen])
-    floor["nearest_training_image"] = 1.0
-    return {"figures": comparison.figures(images), "floor": floor}
+    return {"figures": comparison.figures(images), "floor": comparison.floor(len(images))}
