@@ -1,10 +1,10 @@
 """Measure what --nice costs in diversity: `make ranked`
 
 gan.generate --nice keeps the images that D scores highest. This script uses the shipped weights of
-every design. It keeps 2,000 images out of more and more candidates, from all of 2,000 to the best
-1 % of 200,000, and measures them as gan.evaluate does. Writes
-experiments/reference/ranked_sampling.json and the picture of the same name. Takes a quarter of an
-hour on 2 cores.
+every design, last and averaged. It keeps 2,000 images out of more and more candidates, from all of
+2,000 to the best 1 % of 200,000, and measures them as gan.evaluate does. Writes
+experiments/reference/ranked_sampling.json and the picture of the same name. Takes half an hour on 2
+cores.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from gan.runs.trained import REFERENCE, Shipped, load
 RESULT, PLOT = FIGURES / "ranked_sampling.json", PICTURES / "ranked_sampling.png"
 KEPT = 2000
 SHARES = (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+LINES = {"last": "--", "averaged": "-"}  # of the two generators
 MEASURES = {"frechet_distance": "Fréchet distance", "precision": "precision", "recall": "recall"}
 
 
-def study(name: str, real_features, classifier) -> dict:
+def study(name: str, average: bool, real_features, classifier) -> dict:
     """Return the figures of the best KEPT images: measure -> list, one value for each share."""
     from gan.evaluation.classifier import classify
     from gan.evaluation.sampling import draw_samples, keep_best
 
-    design, _ = load(Shipped(name, REPOSITORY))
+    design, _ = load(Shipped(name, REPOSITORY), average=average)
     figures = {measure: [] for measure in MEASURES}
     for share in SHARES:
-        best, _ = keep_best(draw_samples(design, 0, round(KEPT / share)), KEPT)
+        best, _ = keep_best(draw_samples(design, 0, round(KEPT / share), average), KEPT)
         features, _ = classify(classifier, best.images)
         found = neighbourhood_metrics(real_features, features)
         found["frechet_distance"] = frechet_distance(real_features, features)
@@ -46,11 +47,12 @@ def table(result: dict) -> str:
     """Return a Markdown table: Fréchet distance, precision and recall for each share kept."""
     shares = [f"{share:.0%}" for share in result["shares"]]
     lines = [f"| design | figure | {' | '.join(shares)} |", "|---" * (2 + len(shares)) + "|"]
-    for name, figures in result["designs"].items():
-        for measure, title in MEASURES.items():
-            form = ".1f" if measure == "frechet_distance" else ".2f"
-            cells = [format(value, form) for value in figures[measure]]
-            lines.append(f"| `{name}` | {title} | {' | '.join(cells)} |")
+    for name, kinds in result["designs"].items():
+        for kind, figures in kinds.items():
+            for measure, title in MEASURES.items():
+                form = ".1f" if measure == "frechet_distance" else ".2f"
+                cells = [format(value, form) for value in figures[measure]]
+                lines.append(f"| `{name}`, {kind} | {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -60,8 +62,9 @@ def plot(result: dict) -> None:
     figure = Figure(figsize=(12, 4), layout="constrained")
     for axis, (measure, title) in zip(figure.subplots(1, 3), MEASURES.items(), strict=True):
         for index, name in enumerate(DESIGNS):
-            if figures := result["designs"].get(name):
-                axis.plot(result["shares"], figures[measure], f"C{index}o-", label=name)
+            for kind, figures in result["designs"].get(name, {}).items():
+                style = f"C{index}o{LINES[kind]}"
+                axis.plot(result["shares"], figures[measure], style, label=f"{name}, {kind}")
         ticks = [f"{share:.0%}" for share in result["shares"]]
         axis.set(xscale="log", title=title, xlabel="share kept: the best by D")
         axis.set_xticks(result["shares"], ticks)
@@ -69,7 +72,7 @@ def plot(result: dict) -> None:
         axis.invert_xaxis()
         axis.grid(alpha=0.3)
         axis.set_ylim(bottom=0)
-    axis.legend()
+    axis.legend(fontsize="small")
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PLOT, dpi=80, metadata={"Software": None})
 
@@ -88,7 +91,9 @@ def main() -> int:
     designs = result["designs"]
     shipped = [name for name in DESIGNS if (REFERENCE / name / "config.json").exists()]
     for name in options.designs or shipped:
-        designs[name] = study(name, real_features, classifier)
+        designs[name] = {"last": study(name, False, real_features, classifier)}
+        if any((REFERENCE / name).glob("average-*.npy")):
+            designs[name]["averaged"] = study(name, True, real_features, classifier)
         print(f"{name} measured", flush=True)
         kept = {each: designs[each] for each in DESIGNS if each in designs}
         result = store(RESULT, "make ranked", {"kept": KEPT, "shares": SHARES, "designs": kept})

@@ -42,7 +42,7 @@ def title(measure: str) -> str:
 
 
 def reproductions() -> str:
-    """Return every design at full length: mean and range of its seeds, and the floor."""
+    """Return every design at full length, and its document's own code: mean and range of seeds."""
     titles = map(title, (*SHOWN, "nearest_training_image"))
     lines = [f"| design | steps | seeds | minutes | {' | '.join(titles)} |"]
     lines += ["|---" * (5 + len(SHOWN)) + "|"]
@@ -51,8 +51,59 @@ def reproductions() -> str:
         cells = [trained, f"{runs[0]['steps']:,}", str(len(runs)), f"{minutes:.0f}"]
         cells += [spread(runs, measure) for measure in (*SHOWN, "nearest_training_image")]
         lines.append(f"| {' | '.join(cells)} |")
+        if precision == "float32" and (path := FIGURES / name / "document.json").exists():
+            runs = stored(path)["runs"]
+            cells = [f"{DESIGNS[name].summary.split(': ')[1]}'s own code", f"{runs[0]['steps']:,}"]
+            cells += [str(len(runs)), ""]
+            cells += [spread(runs, measure) for measure in (*SHOWN, "nearest_training_image")]
+            lines.append(f"| {' | '.join(cells)} |")
     cells = [format(floor()[name], MEASURES[name][1]) for name in SHOWN]
     lines.append(f"| real training images | | | | {' | '.join(cells)} | 1 |")
+    return "\n".join(lines)
+
+
+def averaged() -> str:
+    """Return the averaged generator of every run that kept one, beside its last generator.
+
+    `as near as the last after`: the first measured step after which the averaged generator is as
+    near to MNIST as the last generator is at the end; of several seeds, the latest.
+    """
+    shown = ("precision", "recall", "coverage")
+    titles = ["design", "seeds", "Fréchet distance, last ↓", "averaged ↓"]
+    titles += [f"{title(name)}, averaged" for name in shown]
+    titles += ["as near as the last after", "minutes", "share of the steps"]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for name, precision, runs, minutes in reproduced():
+        if runs := [run for run in runs if "average" in run]:
+            trained = f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
+            cells = [trained, str(len(runs)), spread(runs, "frechet_distance")]
+            cells += [spread(runs, name, "average") for name in ("frechet_distance", *shown)]
+            near = [as_near(run) for run in runs]
+            share = max(near) / runs[0]["steps"] if all(near) else None
+            cells += [f"{max(near):,} steps" if share else "never", "", ""]
+            if share:
+                cells[-2:] = [f"{minutes * share:.1f}", f"{share:.0%}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def as_near(run: dict) -> int | None:
+    """The first measured step whose averaged generator is as near as the last one at the end."""
+    end = run["distances"][-1]["last"]
+    return next((each["steps"] for each in run["distances"] if each["average"] <= end), None)
+
+
+def distances() -> str:
+    """Return the Fréchet distances of both generators on the way: means of the seeds."""
+    shares = ["10%", "20%", "30%", "a third", *(f"{tenth}0%" for tenth in range(4, 11))]
+    lines = [f"| design | generator | {' | '.join(shares)} |", "|---" * 13 + "|"]
+    for name, precision, runs, _ in reproduced():
+        if runs := [run for run in runs if "distances" in run]:
+            trained = f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
+            for kind, generator in (("last", "last"), ("average", "averaged")):
+                parts = zip(*(run["distances"] for run in runs), strict=True)
+                cells = [f"{mean(each[kind] for each in part):.0f}" for part in parts]
+                lines.append(f"| {trained} | {generator} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -87,9 +138,9 @@ def floor() -> dict:
     return stored(FIGURES / "dense" / "result.json")["floor"]
 
 
-def spread(runs: list[dict], measure: str) -> str:
+def spread(runs: list[dict], measure: str, kind: str = "figures") -> str:
     """Return the mean of a figure over the runs, and in brackets its minimum and maximum."""
-    values, form = [run["figures"][measure] for run in runs], MEASURES[measure][1]
+    values, form = [run[kind][measure] for run in runs], MEASURES[measure][1]
     if len(values) == 1:
         return format(values[0], form)
     return f"{mean(values):{form}} ({min(values):{form}} to {max(values):{form}})"
@@ -118,6 +169,8 @@ def faults() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "reproductions": reproductions,
+    "averaged": averaged,
+    "distances": distances,
     "results": results,
     "digits": digits,
     "parity": lambda: parity.table(stored(parity.RESULT)),

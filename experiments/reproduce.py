@@ -2,11 +2,11 @@
 
 Each seed is its own run, named <design>-seed-<n>, and continues if it was stopped. All trained
 runs count. At the end, 10,000 images of the last generator and 10,000 of the averaged one are
-measured as gan.evaluate does. Their Fréchet distance is also measured after every tenth of the
-training. With seed 0, the averaged generator's grid is drawn where the document shows one. It
-writes:
+measured as gan.evaluate does. Their Fréchet distance is also measured after every tenth and after a
+third of the training. With seed 0, the averaged generator's grid is drawn where the document shows
+one. It writes:
 
-experiments/<run>/tenths.json                        the distances so far
+experiments/<run>/distances.json                     the distances so far
 experiments/reference/<design>/result.json           the figures of every seed, and their floor
 experiments/reference/<design>/metrics-*.csv.gz      the log of every seed
 experiments/reference/<design>/config.json, weights  seed 0: what gan.generate draws with
@@ -58,7 +58,7 @@ def train(run: Run, name: str, seed: int, precision: str, *length: str) -> None:
 
 
 def train_in_parts(run: Run, name: str, seed: int, precision: str, mnist: Mnist) -> list[dict]:
-    """Train the run to its end; return the distances after each tenth of the training.
+    """Train the run to its end; return the distances after each tenth and a third of it.
 
     With seed 0 it also stops where the document shows a grid, to draw the averaged generator's.
     """
@@ -66,17 +66,17 @@ def train_in_parts(run: Run, name: str, seed: int, precision: str, mnist: Mnist)
     from gan.evaluation.measure import Comparison, draw
     from gan.pictures.gallery import save_sample_grid
 
-    path, comparison = run.folder / "tenths.json", Comparison(mnist)
+    path, comparison = run.folder / "distances.json", Comparison(mnist)
     found = json.loads(path.read_text()) if path.exists() else []
     if found and found[-1]["steps"] > max(run.checkpoints.steps(), default=0):
         found = []  # the run was started over since
     schedule = Schedule(find_recipe(name), len(mnist.train), seed)
     total = schedule.total_steps
-    tenths = {total * tenth // TENTHS for tenth in range(1, TENTHS + 1)}
+    points = {total * tenth // TENTHS for tenth in range(1, TENTHS + 1)} | {total // 3}
     stages = stage_steps(name, schedule) if seed == 0 and precision == "float32" else {}
-    for steps in sorted(tenths | stages.keys()):
+    for steps in sorted(points | stages.keys()):
         picture = run.grid(f"{stages.get(steps)}-average")
-        measured = steps not in tenths or any(each["steps"] == steps for each in found)
+        measured = steps not in points or any(each["steps"] == steps for each in found)
         if measured and (steps not in stages or picture.exists()):
             continue
         train(run, name, seed, precision, *(("--steps", str(steps)) if steps < total else ()))
@@ -141,7 +141,7 @@ def main() -> int:
 
     for seed in range(options.first, options.first + (options.seeds or default)):
         run = Run(f"{name}-{label}seed-{seed}", options.root)
-        tenths = train_in_parts(run, name, seed, precision, mnist)
+        distances = train_in_parts(run, name, seed, precision, mnist)
         design, steps = load(run, average=True)
         found, averaged = (
             measure(draw(run, design, steps, average=average)[1], mnist)
@@ -153,7 +153,7 @@ def main() -> int:
         if seed == 0 and not label:
             keep(run, name, design, steps)
         runs = {each["seed"]: each for each in result.get(precision, [])}
-        runs[seed] = {"seed": seed, "steps": steps, "commit": version, "tenths": tenths}
+        runs[seed] = {"seed": seed, "steps": steps, "commit": version, "distances": distances}
         runs[seed] |= {"figures": found["figures"], "average": averaged["figures"]}
         result |= {precision: [runs[seed] for seed in sorted(runs)], "floor": found["floor"]}
         kept = {key: result[key] for key in ("float32", "bfloat16", "floor") if key in result}
