@@ -97,6 +97,7 @@ def test_stopping_and_going_on_gives_the_same_bytes(
         assert run_here(train.main, *command) == 130
     assert "stopped after step 26 of 60; everything is saved" in capsys.readouterr().out
     assert run.checkpoints.steps() == [26]
+    assert not run.grid("final").exists()
     with run.metrics.open("a") as log:  # as a process killed later may leave it
         log.write("26,0.5,0.5,0.5\n27,0.5")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.data.pixels import to_pixels
+from gan.data.pixels import scale_pixels, to_pixels
 from gan.pictures.grid import combine_images, draw_grid, save_gif, save_grid
 
 
@@ -22,6 +22,7 @@ def test_combine_images_lays_out_as_document_001_does():
 
 def test_pixels_span_the_whole_range():
     np.testing.assert_array_equal(to_pixels([-1.0, 0.0, 1.0, -1.1, 1.1]), [0, 127, 255, 0, 255])
+    np.testing.assert_array_equal(scale_pixels(np.uint8([0, 51, 255])), np.float32([-1, -0.6, 1]))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
