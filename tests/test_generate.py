@@ -11,7 +11,7 @@ from conftest import finish, run_here, start
 from PIL import Image
 
 from gan import generate, train
-from gan.cli import progress
+from gan.cli import outputs, progress
 from gan.data import batches
 from gan.data.pixels import to_pixels
 from gan.designs import build_design, find_recipe
@@ -124,8 +124,8 @@ def test_a_file_of_images_is_written_as_they_come(tmp_path):
 
     tracemalloc.start()
     for name in ("a", "b"):
-        outputs = generate.Outputs(archive=tmp_path / f"{name}.npz")
-        generate.write(draw(), 1000 * chunks, shape, outputs)
+        archive = outputs.Outputs(archive=tmp_path / f"{name}.npz")
+        outputs.write(draw(), 1000 * chunks, shape, archive)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5 * images.nbytes  # of 60
@@ -364,10 +364,10 @@ def test_large_images_are_enlarged_less():
     assert gif_zoom(28) == 8
     assert gif_zoom(48) == 7
     assert gif_zoom(1024) == 1
-    many = generate.Outputs(separate=Path("many"), zoom=40)
-    generate.check_count(1_000_000, many, (28, 28, 1))
+    many = outputs.Outputs(separate=Path("many"), zoom=40)
+    outputs.check_count(1_000_000, many, (28, 28, 1))
     with pytest.raises(UserError, match="try --zoom 1"):
-        generate.check_count(1, many, (1024, 1024, 3))
+        outputs.check_count(1, many, (1024, 1024, 3))
 
 
 def test_without_a_run_the_shipped_weights_draw(tmp_path, capsys):
