@@ -7,7 +7,7 @@ RUN := .venv/bin/python -m
 CODE := gan experiments tests
 TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate report classifier ranked next-steps batchnorm theory overview reproduce-documents frozen digits-check bench growth parity scale two-workers test test-slow test-faults lint format clean clean-runs
+.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate play report classifier ranked next-steps batchnorm theory overview reproduce-documents frozen digits-check bench growth parity scale two-workers test test-slow test-page test-faults lint format clean clean-runs
 
 help:
 	@echo "targets (further options of a command: make train-dense ARGS=\"--seed 1 --name second\"):"
@@ -39,6 +39,9 @@ reproduce-documents: .venv/experiments  ## train the documents' own code at full
 
 reproduce-%: .venv/installed  ## train a design at full length with every seed and measure it (hours)
 	@.venv/bin/python experiments/reproduce.py $* $(ARGS)
+
+play: .venv/installed  ## write images/play.html, on which two generators run in your browser
+	@$(RUN) gan.generate --page images/play.html --shipped $(ARGS)
 
 report: .venv/installed  ## write the stored figures into the pages and print the main table
 	@.venv/bin/python experiments/report.py
@@ -83,10 +86,14 @@ two-workers: .venv/installed  ## train dcgan with two processes on this machine
 	@.venv/bin/python experiments/two_workers.py dcgan $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
 test: .venv/installed  ## run the tests
-	@$(RUN) pytest -q -n 2 --dist loadscope -m "not slow" tests
+	@$(RUN) pytest -q -n 2 --dist loadscope -m "not slow and not browser" tests
 
 test-slow: .venv/installed  ## run the slow tests: many devices, killed workers, shipped weights (25 minutes)
 	@$(RUN) pytest -q -m slow tests
+
+test-page: .venv/installed  ## run the tests of the pages in headless Chromium (Debian: installs it)
+	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install -y chromium
+	@$(RUN) pytest -q -m browser tests
 
 test-faults: .venv/installed  ## kill, damage and misuse the commands (an hour)
 	@.venv/bin/python tests/faults.py $(ARGS)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan.cli.commands import load_tensorflow, run_command
 from gan.cli.options import a_path, add_choice, make_parser
 from gan.cli.outputs import ZOOM, check_count, choose_outputs, write
 from gan.cli.progress import say, with_progress
 from gan.recipe import positive_int, rows_and_columns
-from gan.runs import choose_trained, load
+from gan.runs import Run, Shipped, choose_trained, load
+from gan.runs.trained import has_average
 from gan.support.errors import UserError, disk_errors
 from gan.support.files import make_folder, shown_path
+
+if TYPE_CHECKING:
+    from gan.design import Design
 
 LONGEST_WALK = 1_000  # images
 COUNT = 100
 WALK = (10, 10)  # legs, images per leg
 CANDIDATES = 20  # per kept image, as in the d_on_g notebook
+ON_ONE_PAGE = ("dense", "dcgan")
 LARGEST_ZOOM = 40  # width of an image's pixel in screen pixels
 
 
@@ -75,6 +81,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         type=a_path,
         help="write generator.keras and discriminator.keras for plain Keras, and no images",
     )
+    parser.add_argument(
+        "--page",
+        metavar="FILE.html",
+        type=a_path,
+        help="write a page on which the nets run in a browser, and no images; with --shipped and "
+        f"no --design, of {' and '.join(ON_ONE_PAGE)}",
+    )
     return parser.parse_args(arguments)
 
 
@@ -82,6 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns 0. Raises UserError."""
     options = parse(arguments)
     check(options)
+    if options.page:
+        return write_page(options)
     if options.interpolate:
         options.grid = options.grid or WALK
     rows, columns = options.grid or (1, options.count or COUNT)
@@ -100,13 +115,11 @@ def main(arguments: list[str] | None = None) -> int:
         make_folder(folder)
 
     load_tensorflow()
-    from gan.data.batches import Schedule
     from gan.evaluation.sampling import draw_samples, draw_walk, keep_best
 
     average = options.average
     design, steps = load(trained, average=average)
-    total = Schedule(design.recipe, trained.config()["data"]["images"][0], 0).total_steps
-    length = f"{steps:,} steps" if steps >= total else f"{steps:,} of {total:,} steps"
+    length = length_of(trained, design, steps)
     averaged = "averaged generator, " if average else ""
     print(f"{trained.title}: {design.name}, {averaged}{length}; seed {options.seed}")
     if options.nets:
@@ -129,6 +142,46 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def length_of(trained: Run | Shipped, design: Design, steps: int) -> str:
+    """How many steps a design was trained, of how many, as text."""
+    from gan.data.batches import Schedule
+
+    total = Schedule(design.recipe, trained.config()["data"]["images"][0], 0).total_steps
+    return f"{steps:,} steps" if steps >= total else f"{steps:,} of {total:,} steps"
+
+
+def write_page(options: argparse.Namespace) -> int:
+    """Write the page of --page. Returns 0. Raises UserError.
+
+    It holds both generators of a design. A page of several designs holds one of each, the averaged
+    one if it was kept, so that the file stays small.
+    """
+    together = options.shipped and not (options.design or options.name)
+    if together:
+        chosen = [Shipped(name, options.root) for name in ON_ONE_PAGE]
+    else:
+        root, name = options.root, options.name
+        chosen = [choose_trained(root, name, options.design, options.shipped, say)]
+    make_folder(options.page.parent)
+    load_tensorflow()
+    from gan.pictures.play import write_play_page
+
+    nets = []
+    for trained in chosen:
+        design, steps = load(trained, average=options.average)
+        kinds = ("last", "averaged") if has_average(trained, steps) else ("last",)
+        generators = kinds[-1:] if together or options.average else kinds
+        length = length_of(trained, design, steps)
+        nets.append((design, length, generators))
+        print(f"{trained.title}: {design.name}, {length}; generator: {', '.join(generators)}")
+    title = "GANs in the browser" if together else chosen[0].name
+    with disk_errors("written", options.page):
+        write_play_page(options.page, title, nets)
+    size = options.page.stat().st_size / 1e6
+    print(f"{shown_path(options.page)}: {size:.1f} MB; open it in a browser")
+    return 0
+
+
 def check(options: argparse.Namespace) -> None:
     """Raise UserError for options that are invalid or cannot be combined."""
     if options.candidates and not options.nice:
@@ -147,9 +200,11 @@ def check(options: argparse.Namespace) -> None:
             "--zoom is for pictures, and --npz writes none; leave out --zoom or add --out"
         )
     of_images = ("count", "grid", "zoom", "interpolate", "nice", "out", "npz", "separate")
-    if options.nets and (given := [f"--{name}" for name in of_images if getattr(options, name)]):
-        raise UserError(f"--nets saves no images: leave out {' '.join(given)}")
-    for option, ending in (("out", ".png"), ("npz", ".npz")):
+    for option, others in (("nets", of_images), ("page", (*of_images, "nets"))):
+        given = [f"--{name}" for name in others if getattr(options, name)]
+        if getattr(options, option) and given:
+            raise UserError(f"--{option} writes no images: leave out {' '.join(given)}")
+    for option, ending in (("out", ".png"), ("npz", ".npz"), ("page", ".html")):
         path = getattr(options, option)
         if path and path.suffix.lower() != ending:
             raise UserError(f"--{option} must be a {ending} file, not {str(path)!r}")

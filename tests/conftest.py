@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from gan.data import download, images
 from gan.data.digits import draw_digits
 
 REAL_MNIST = os.environ.get("GAN_DATA")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), "")
 
 STEPS, BATCH = 12, 32
 

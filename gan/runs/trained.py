@@ -110,6 +110,13 @@ def choose_trained(
     )
 
 
+def has_average(trained: Run | Shipped, steps: int) -> bool:
+    """Whether the averages of G's variables were kept in the training of `steps` steps."""
+    if isinstance(trained, Shipped):
+        return any(trained.folder.glob("average-*.npy"))
+    return trained.checkpoints.has_average(steps)
+
+
 def load(
     trained: Run | Shipped | str, *, shipped: bool = False, average: bool = False
 ) -> tuple[Design, int]:
@@ -127,13 +134,11 @@ def load(
     if isinstance(trained, Shipped):
         load_weights(trained.folder, net_variables(design))
         design.start_average()
-        steps, has_average = config["steps"], any(trained.folder.glob("average-*.npy"))
-        if has_average and design.averages:
+        steps = config["steps"]
+        if has_average(trained, steps):
             load_weights(trained.folder, design.averages, "average")
-    else:
-        if not (steps := trained.resume(design, config)):
-            raise UserError(f"{trained.title} has no checkpoint; training saves one each minute")
-        has_average = trained.checkpoints.has_average(steps)
-    if average and not has_average:
+    elif not (steps := trained.resume(design, config)):
+        raise UserError(f"{trained.title} has no checkpoint; training saves one each minute")
+    if average and not has_average(trained, steps):
         raise UserError(f"{trained.title}: no averaged generator was kept; leave out --average")
     return design, steps

@@ -7,15 +7,12 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import run_here
+from conftest import BROWSER, run_here
 
 from gan import generate, train
 from gan.runs import Run
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 # Errors are caught from the first line on; at the end the slider is moved as a hand would.
 WATCH = """<script>
   const faults = [];
@@ -143,7 +140,8 @@ def test_a_run_whose_folder_is_gone_has_no_page(run, tmp_path):
         write_page(Run("gone", tmp_path), read_metrics(run.metrics), [], 7, 7, [])
 
 
-@pytest.mark.skipif(not BROWSER, reason="there is no Chromium to open the page with")
+@pytest.mark.browser
+@pytest.mark.skipif(not BROWSER, reason="there is no Chromium here")
 def test_a_browser_shows_the_page(run, tmp_path):
     page = (run.images / "index.html").read_text()
     page = page.replace("<title>", WATCH + "<title>", 1).replace("</html>", TRY + "</html>")

@@ -1,0 +1,135 @@
+"""Write a page on which trained nets run in the reader's browser: `gan.generate --page`.
+
+The page is one HTML file: it needs no network, no server and no library. It holds the weights in
+half precision, compressed, and computes the nets with the plain JavaScript of nets.js.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+from keras import layers
+
+from gan.layers.plain import plain
+from gan.support.errors import UserError
+from gan.support.files import replacing
+
+if TYPE_CHECKING:
+    from gan.design import Design
+
+TEMPLATE = Path(__file__).with_name("play.html")
+NETS = Path(__file__).with_name("nets.js")
+
+
+def write_play_page(path: Path, title: str, trained: Sequence[tuple[Design, str, tuple]]) -> None:
+    """Write the page `path` of trained designs, given as (design, length, generators).
+
+    `length` says how long it was trained. `generators`: "last", "averaged", or both. Raises
+    UserError for a layer that nets.js cannot compute, or a weight that is too large for half
+    precision. Raises OSError.
+    """
+    weights = Weights()
+    nets = [entry(weights, *each) for each in trained]
+    text = json.dumps({"title": title, "nets": nets}).replace("<", "\\u003c")
+    page = TEMPLATE.read_text().replace("NETS_JS", NETS.read_text(), 1)
+    page = page.replace("PAGE", text, 1).replace("WEIGHTS", weights.text(), 1)
+    with replacing(path) as temporary:
+        temporary.write_text(page)
+
+
+def entry(weights: Weights, design: Design, length: str, generators: tuple) -> dict:
+    """What the page knows of a design: its noise, its nets, what to say about it."""
+    values = {"last": None, "averaged": design.averages}
+    note = ""
+    if design.samples_in_training_mode:
+        note = "drawn with BatchNorm's moving statistics (its document uses those of each batch)"
+    return {
+        "name": design.name,
+        "length": length,
+        "note": note,
+        "noise": design.recipe.noise,
+        "logits": design.discriminator.layers[-1].activation is keras.activations.linear,
+        "latentDim": design.recipe.latent_dim,
+        "shape": design.image_shape,
+        "generators": {
+            name: describe(plain(design.generator, values[name]), weights.add)
+            for name in generators
+        },
+        "discriminator": describe(plain(design.discriminator), weights.add),
+    }
+
+
+class Weights:
+    """All weights of a page, one after another, in half precision."""
+
+    def __init__(self) -> None:
+        self.parts, self.count = [], 0
+
+    def add(self, variable: keras.Variable | None) -> int | None:
+        """Append a variable; return where it begins. None stays None."""
+        if variable is None:
+            return None
+        with np.errstate(over="ignore"):
+            values = np.ravel(variable.numpy()).astype(np.float16)
+        if not np.isfinite(values).all():
+            raise UserError("a weight is too large for half precision, so the page cannot hold it")
+        self.parts.append(values)
+        self.count += len(values)
+        return self.count - len(values)
+
+    def text(self) -> str:
+        """The weights as nets.js reads them: low bytes, then high bytes, deflated, as base64."""
+        pairs = np.concatenate(self.parts).astype("<f2").view(np.uint8).reshape(-1, 2)
+        return base64.b64encode(zlib.compress(pairs.T.tobytes(), 9)).decode()
+
+
+def describe(net: keras.Model, add: Callable) -> list[dict]:
+    """The layers of a net of Keras' own layers, as nets.js reads them; the first is its input."""
+    found = [{"kind": "input", "shape": net.input_shape[1:]}]
+    for layer in net.layers:
+        match layer:
+            case keras.Sequential():  # UpSampling2D and its convolution: see UpSamplingConv2D
+                found += [{"kind": "upsampled"} | kernel(layer.layers[1], add)]
+            case layers.Dense():
+                found += [{"kind": "dense"} | kernel(layer, add)]
+            case layers.Conv2DTranspose():
+                found += [{"kind": "transposed"} | kernel(layer, add)]
+            case layers.Conv2D():
+                found += [{"kind": "convolution"} | kernel(layer, add)]
+            case layers.BatchNormalization():
+                found += [{"kind": "normalise", "epsilon": layer.epsilon} | statistics(layer, add)]
+            case layers.LeakyReLU():
+                found += [{"kind": "leaky", "slope": layer.negative_slope}]
+            case layers.MaxPooling2D():
+                found += [{"kind": "pool"}]
+            case layers.Reshape() | layers.Flatten() | layers.Dropout() | layers.Activation():
+                found += [{"kind": "reshape"}]
+            case _:
+                raise UserError(f"the page cannot compute the layer {type(layer).__name__}")
+        found[-1]["shape"] = layer.output.shape[1:]
+        activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
+        if activation != "linear":
+            found.append({"kind": "activation", "name": activation, "shape": found[-1]["shape"]})
+    return found
+
+
+def kernel(layer: keras.Layer, add: Callable) -> dict:
+    """The weights and the geometry of a dense or convolutional layer."""
+    found = {"kernel": add(layer.kernel), "bias": add(layer.bias if layer.use_bias else None)}
+    if hasattr(layer, "kernel_size"):
+        same = layer.padding == "same"
+        found |= {"size": layer.kernel_size[0], "stride": layer.strides[0], "same": same}
+    return found
+
+
+def statistics(layer: layers.BatchNormalization, add: Callable) -> dict:
+    """The weights of a BatchNormalization."""
+    values = (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
+    return dict(zip(("gamma", "beta", "mean", "variance"), map(add, values), strict=True))
