@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 POINTS = 400  # of a curve; each is the mean of the steps around it
 LN2 = math.log(2)
+TITLES = ("Losses", "What D can tell", "Distance of the images to MNIST")
 STYLES = {"last": "C0", "averaged": "C2"}
 Columns = dict[str, np.ndarray]
 
@@ -53,6 +54,11 @@ def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         np.array([function(stretch) for stretch in stretches])
         for function in (np.mean, lambda s: np.percentile(s, 5), lambda s: np.percentile(s, 95))
     )
+
+
+def top_of(*losses: np.ndarray) -> float:
+    """The upper end of the axis: a spike in the first steps must not flatten the rest."""
+    return 1.1 * max(1.0, *(np.percentile(thin(values)[0], 98) for values in losses))
 
 
 def by_generator(evaluations: Sequence[dict]) -> dict[str, tuple[list[int], list[float]]]:
@@ -96,8 +102,8 @@ def draw_curves(columns: Columns, picture: Path, evaluations: Sequence[dict] = (
     draw(losses, d_loss, d_name, "C0")
     draw(losses, columns["g_loss"], "g_loss", "C1")
     losses.axhline(LN2, color="0.5", linestyle=":", label="ln 2")
-    losses.set_ylabel("cross-entropy, nats")
-    draw(theory, LN2 - d_loss, f"ln 2 - {d_name}, estimate of the JS divergence", "C2")
+    losses.set(ylabel="cross-entropy, nats", ylim=(0, top_of(d_loss, columns["g_loss"])))
+    draw(theory, LN2 - d_loss, f"ln 2 - {d_name}: estimated JS divergence", "C2")
     theory.axhline(0, color="0.5", linestyle=":")
     if "d_accuracy" in columns:
         draw(theory, columns["d_accuracy"], "d_accuracy", "C3")
@@ -110,7 +116,8 @@ def draw_curves(columns: Columns, picture: Path, evaluations: Sequence[dict] = (
         axis.yaxis.set_minor_formatter("{x:g}")
     last = [losses, theory, *more][-1]
     last.set(xlabel="step (lines: means of stretches; bands: 5 to 95 % of the steps in them)")
-    for axis in (losses, theory, *more):
+    for axis, title in zip((losses, theory, *more), TITLES, strict=False):
+        axis.set_title(title, loc="left", fontweight="bold")
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
         axis.grid(alpha=0.3)
     with replacing(picture) as temporary:

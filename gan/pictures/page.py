@@ -54,6 +54,7 @@ def write_page(
     content = {
         "title": run.name,
         "done": done,
+        "total": total,
         "summary": f"{summary}; {done:,} of {total:,} steps "
         f"on {count:,} images of {data['name']}, {height}x{width}x{channels}",
         "grids": [{"name": grids[index].stem, "png": encoded(grids[index])} for index in chosen],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.pictures.curves import POINTS, as_means, draw_curves, read_metrics, thin
+from gan.pictures.curves import POINTS, as_means, draw_curves, read_metrics, thin, top_of
 
 
 def write_log(path, steps, **columns):
@@ -39,6 +39,12 @@ def test_a_picture_of_any_length(tmp_path, steps):
         draw_curves(read_metrics(log), tmp_path / f"{name}.png")
     assert Image.open(tmp_path / "a.png").size == (800, 600)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_spike_in_the_first_steps_does_not_flatten_the_rest():
+    losses = np.r_[np.full(40, 90.0), np.full(3960, 1.5)]
+    assert 1.5 < top_of(losses) < 2
+    assert top_of(np.zeros(5)) > 1
 
 
 def test_the_sum_of_two_halves_is_drawn_as_their_mean(tmp_path):

@@ -29,7 +29,8 @@ TRY = """<script>
   svg.dispatchEvent(new PointerEvent("pointermove", { clientX: box.right, clientY: box.top + 50 }));
   const found = { faults, before, after: seen(), readout: find("#readout").textContent,
     drawn: svg.querySelectorAll("polyline").length, rows: find("#config").rows.length,
-    result: !find("#result").hidden };
+    result: !find("#result").hidden, trains: !find("#fresh").hidden,
+    share: find("#progress").position };
   const note = document.body.appendChild(document.createElement("pre"));
   note.id = "found"; note.textContent = btoa(JSON.stringify(found));
 </script>"""
@@ -145,6 +146,7 @@ def test_a_run_whose_folder_is_gone_has_no_page(run, tmp_path):
 def test_a_browser_shows_the_page(run, tmp_path):
     page = (run.images / "index.html").read_text()
     page = page.replace("<title>", WATCH + "<title>", 1).replace("</html>", TRY + "</html>")
+    page = page.replace('"total": 7', '"total": 8')  # as while it trains
     (tmp_path / "page.html").write_text(page)
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,900", "--dump-dom"]
@@ -158,3 +160,4 @@ def test_a_browser_shows_the_page(run, tmp_path):
     assert "around step 6: d_loss" in found["readout"]
     assert found["rows"] > 10
     assert found["result"] is False
+    assert (found["trains"], found["share"]) == (True, 7 / 8)
