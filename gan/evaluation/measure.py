@@ -66,7 +66,9 @@ class Comparison:
         return {
             "frechet_distance": metrics.frechet_distance(self.real_features, features),
             "classifier_score": metrics.classifier_score(probabilities),
-            **metrics.neighbourhood_metrics(self.real_features, features),
+            **metrics.neighbourhood_metrics(
+                self.real_features, features, real_radii=self.real_radii
+            ),
             "digits": digits.round(4).tolist(),
         }
 
@@ -74,6 +76,10 @@ class Comparison:
         """Only the Fréchet distance: takes seconds, not a minute."""
         features, _ = classify(self.classifier, images)
         return metrics.frechet_distance(self.real_features, features)
+
+    @cached_property
+    def real_radii(self) -> np.ndarray:
+        return metrics.radii(self.real_features)
 
     @cached_property
     def distance_of_test_images(self) -> float:

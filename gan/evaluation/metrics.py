@@ -47,17 +47,21 @@ def classifier_score(probabilities: np.ndarray) -> float:
     return float(np.exp((p * (np.log(p) - np.log(p.mean(axis=0)))).sum(axis=1).mean()))
 
 
-def neighbourhood_metrics(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> dict:
+def neighbourhood_metrics(
+    real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS, real_radii: np.ndarray | None = None
+) -> dict:
     """Precision, recall, density and coverage, from balls in the space of the features.
 
     The ball of an image reaches to the k-th nearest other image of its kind, real or fake.
     precision: share of fakes that lie in the ball of a real image. recall: share of real images
     that lie in the ball of a fake. density: mean number of real balls that a fake lies in, divided
-    by k. coverage: share of real balls that hold a fake. Raises ValueError for k images or fewer.
+    by k. coverage: share of real balls that hold a fake. `real_radii` are `radii(real, k)`, if they
+    are known already. Raises ValueError for k images or fewer.
     """
     if min(len(real), len(fake)) <= k:
         raise ValueError(f"{k} neighbours need more than {k} images of each kind")
-    real_radii, fake_radii = (_kth_neighbour(features, k) for features in (real, fake))
+    real_radii = radii(real, k) if real_radii is None else real_radii
+    fake_radii = radii(fake, k)
     in_real_ball = np.zeros(len(fake), int)  # how many balls hold this fake
     recalled, covered = [], []
     for rows, distances in _distances(real, fake):  # [ROWS, fakes]
@@ -82,7 +86,7 @@ def nearest_distances(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.concatenate([distances.min(axis=1) for _, distances in _distances(*flat)])
 
 
-def _kth_neighbour(features: np.ndarray, k: int) -> np.ndarray:
+def radii(features: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
     """Distance of each row to its k-th nearest other row, float [N]."""
     # Index 0 is the distance to itself.
     return np.concatenate(
