@@ -5,7 +5,7 @@ For each design it measures the steps per second of our code, of the document's 
 the step would take alone, at the greatest speed measured here. Each contender runs in its own
 process. They take turns, so that all see the same machine. A figure is the median over the rounds
 of the ratio within a round. Writes experiments/reference/benchmark.json; `make report` puts it into
-README.
+measured.md.
 
     python experiments/benchmark.py [--rounds N] [--seconds S] [--others] [DESIGN ...]
 """

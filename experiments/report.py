@@ -108,17 +108,33 @@ def distances() -> str:
 
 
 def results() -> str:
-    """Return the few figures of each design that README shows: the mean of its seeds."""
-    shown = ("frechet_distance", "classifier_score", "precision", "recall", "coverage")
-    lines = [f"| design | {' | '.join(map(title, shown))} | seeds | minutes |"]
-    lines += ["|---" * (3 + len(shown)) + "|"]
-    for name, precision, runs, minutes in reproduced():
-        if precision == "float32":
-            cells = [format(mean(r["figures"][m] for r in runs), MEASURES[m][1]) for m in shown]
-            lines.append(f"| `{name}` | {' | '.join(cells)} | {len(runs)} | {minutes:.0f} |")
-    cells = [format(floor()[name], MEASURES[name][1]) for name in shown]
-    lines.append(f"| real training images | {' | '.join(cells)} | | |")
+    """Return what README shows of each design: what it is, and the mean figures of its seeds.
+
+    The averaged generator has a column once a design has it for all of its seeds.
+    """
+    designs = [each for each in reproduced() if each[1] == "float32"]
+    kinds = {"Fréchet distance ↓": ("frechet_distance", "figures")}
+    kinds["averaged ↓"] = ("frechet_distance", "average")
+    kinds |= {title(name): (name, "figures") for name in ("precision", "recall")}
+    if not any(mean_of(runs, *kinds["averaged ↓"]) for _, _, runs, _ in designs):
+        del kinds["averaged ↓"]
+    lines = [f"| design | nets | document | {' | '.join(kinds)} | seeds | minutes |"]
+    lines += ["|---" * (5 + len(kinds)) + "|"]
+    for name, _, runs, minutes in designs:
+        nets, document = DESIGNS[name].summary.split(": ")
+        link = f"[`{name}`]({DESIGNS[name].module.replace('.', '/')}.py)"
+        cells = [link, nets, document, *(mean_of(runs, *kind) for kind in kinds.values())]
+        lines.append(f"| {' | '.join(cells)} | {len(runs)} | {minutes:.0f} |")
+    cells = [mean_of([{"figures": floor()}], *kind) for kind in kinds.values()]
+    lines.append(f"| real training images | | | {' | '.join(cells)} | | |")
     return "\n".join(lines)
+
+
+def mean_of(runs: list[dict], measure: str, kind: str) -> str:
+    """Return the mean of a figure over the runs, or "" if a run lacks it."""
+    if not all(kind in run for run in runs):
+        return ""
+    return format(mean(run[kind][measure] for run in runs), MEASURES[measure][1])
 
 
 def reproduced() -> Iterator[tuple[str, str, list[dict], float]]:

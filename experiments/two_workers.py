@@ -3,7 +3,7 @@
     python experiments/two_workers.py dcgan --epochs 1 --name two
 
 The arguments are those of `python -m gan.train`, which both workers run; the default is dcgan. On
-two real machines, each runs the same command with its own TF_CONFIG: see README.
+two real machines, each runs the same command with its own TF_CONFIG: see guide.md.
 """
 
 from __future__ import annotations
