@@ -88,7 +88,7 @@ two-workers: .venv/installed  ## train dcgan with two processes on this machine
 test: .venv/installed  ## run the tests
 	@$(RUN) pytest -q -n 2 --dist loadscope -m "not slow and not browser" tests
 
-test-slow: .venv/installed  ## run the slow tests: many devices, killed workers, shipped weights (25 minutes)
+test-slow: .venv/installed  ## run the slow tests: many devices, killed workers, shipped weights (half an hour)
 	@$(RUN) pytest -q -m slow tests
 
 test-page: .venv/installed  ## run the tests of the pages in headless Chromium (Debian: installs it)

@@ -3,8 +3,8 @@
     python tests/faults.py [--kills 50] [--seed N] [--store]
 
 Prints a table: kills survived and runs that ended identical, faults handled, bad inputs refused.
-`--store` keeps the counts in experiments/reference/faults.json, which README shows. Exits with code
-1 when anything was lost.
+`--store` keeps the counts in experiments/reference/faults.json, which experiments/measured.md
+shows. Exits with code 1 when anything was lost.
 """
 
 from __future__ import annotations
