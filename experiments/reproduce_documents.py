@@ -7,6 +7,7 @@ seed of dense takes 35 minutes, of dense-sgd 12, of mlp 17, of dcgan 110.
 
 experiments/documents/<design>-<seed>.pickle        where a training stopped
 experiments/reference/<design>/document.json        the figures of every seed, and their floor
+images/reference/<design>/original.png              25 images of seed 0
 
     python experiments/reproduce_documents.py [DESIGN ...] [--seeds N]
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from documents import DOCUMENTS, LATENT_DIM
-from results import FIGURES, REPOSITORY, commit, real_mnist, store
+from results import FIGURES, PICTURES, REPOSITORY, commit, real_mnist, store
 
 from gan.cli import load_tensorflow, run_command
 from gan.designs import find_recipe
@@ -108,6 +109,7 @@ def main() -> int:
     load_tensorflow()
     from gan.evaluation.measure import measure
     from gan.evaluation.metrics import COUNT
+    from gan.pictures.grid import save_grid
 
     for name in options.designs or SEEDS:
         path = FIGURES / name / "document.json"
@@ -116,7 +118,11 @@ def main() -> int:
             if any(each["seed"] == seed for each in known):
                 continue
             document, steps = train(name, seed, images, options.states)
-            found = measure(draw(document, COUNT), mnist)
+            drawn = draw(document, COUNT)
+            if seed == 0:
+                (PICTURES / name).mkdir(parents=True, exist_ok=True)
+                save_grid(PICTURES / name / "original.png", drawn[:25])
+            found = measure(drawn, mnist)
             run = {"seed": seed, "steps": steps, "commit": version, "figures": found["figures"]}
             runs = sorted([*known, run], key=lambda each: each["seed"])
             store(path, "make reproduce-documents", {"runs": runs, "floor": found["floor"]})
