@@ -35,6 +35,7 @@ MLP = Recipe(
     order="shuffled",
     last_batch="kept",  # 32 images
     sample_interval=400,  # not in the document; from the code that it follows
+    average_decay=0.9998,  # not in the document; here a longer average is better than 0.999
 )
 
 
