@@ -92,7 +92,7 @@ test-slow: .venv/installed  ## run the slow tests: many devices, killed workers,
 	@$(RUN) pytest -q -m slow tests
 
 test-page: .venv/installed  ## run the tests of the pages in headless Chromium (Debian: installs it)
-	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install -y chromium
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || apt-get install -y chromium
 	@$(RUN) pytest -q -m browser tests
 
 test-faults: .venv/installed  ## kill, damage and misuse the commands (an hour)

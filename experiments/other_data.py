@@ -100,6 +100,8 @@ def fashion(data: Path | None, root: Path) -> dict:
 def moving(data: Path | None, root: Path) -> dict:
     """Make Moving MNIST and train `dcgan` on it; return what it was trained on."""
     path = data or root / "experiments" / "moving-mnist.npy"
+    if data and not data.exists():
+        raise UserError(f"no file {str(data)!r}; without --data the frames are made from MNIST")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:

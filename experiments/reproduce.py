@@ -77,7 +77,8 @@ def train_in_parts(run: Run, name: str, seed: int, precision: str, mnist: Mnist)
     for steps in sorted(points | stages.keys()):
         picture = run.grid(f"{stages.get(steps)}-average")
         measured = steps not in points or any(each["steps"] == steps for each in found)
-        if measured and (steps not in stages or picture.exists()):
+        drawn = picture.exists() and steps <= max(run.checkpoints.steps(), default=0)
+        if measured and (steps not in stages or drawn):
             continue
         train(run, name, seed, precision, *(("--steps", str(steps)) if steps < total else ()))
         design, done = load(run, average=True)

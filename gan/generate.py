@@ -162,7 +162,6 @@ def write_page(options: argparse.Namespace) -> int:
     else:
         root, name = options.root, options.name
         chosen = [choose_trained(root, name, options.design, options.shipped, say)]
-    make_folder(options.page.parent)
     load_tensorflow()
     from gan.pictures.play import write_play_page
 
@@ -175,6 +174,7 @@ def write_page(options: argparse.Namespace) -> int:
         nets.append((design, length, generators))
         print(f"{trained.title}: {design.name}, {length}; generator: {', '.join(generators)}")
     title = "GANs in the browser" if together else chosen[0].name
+    make_folder(options.page.parent)
     with disk_errors("written", options.page):
         write_play_page(options.page, title, nets)
     size = options.page.stat().st_size / 1e6
@@ -203,7 +203,7 @@ def check(options: argparse.Namespace) -> None:
     for option, others in (("nets", of_images), ("page", (*of_images, "nets"))):
         given = [f"--{name}" for name in others if getattr(options, name)]
         if getattr(options, option) and given:
-            raise UserError(f"--{option} writes no images: leave out {' '.join(given)}")
+            raise UserError(f"--{option} takes no other output: leave out {' '.join(given)}")
     for option, ending in (("out", ".png"), ("npz", ".npz"), ("page", ".html")):
         path = getattr(options, option)
         if path and path.suffix.lower() != ending:

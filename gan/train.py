@@ -151,6 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     shared = {
         "design": options.design,
         "settings": str(given),
+        "evaluate_every": options.evaluate_every,
         "seed": options.seed,
         "data": f"{dataset.name} (digest {dataset.digest[:8]})",
         "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from tokenize import TokenError
 from typing import BinaryIO
 
 import numpy as np
@@ -77,6 +78,10 @@ def read_npy(path: Path, say: Callable[[str], None]) -> np.ndarray:
                     f"{path} is in Fortran order; save it again with "
                     "numpy.save(path, numpy.ascontiguousarray(images))"
                 )
+            if len(shape) == 4 and shape[3] in (2, 4):
+                raise UserError(
+                    f"{path} has {shape[3]} channels; convert the images to grey or RGB"
+                )
             if len(shape) == 4 and shape[3] not in (1, 3):
                 frames, sequences, *size = shape
                 shape = (frames * sequences, *size)
@@ -100,9 +105,14 @@ def read_header(file: BinaryIO, where: str) -> tuple[tuple, str]:
     """
     if np.lib.format.read_magic(file) != (1, 0):  # its header is at most 64 KiB
         raise UserError(f"{where} is not in version 1.0 of the .npy format")
-    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    try:
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    except (TokenError, SyntaxError, TypeError, RecursionError, MemoryError):
+        raise ValueError("its header is damaged") from None
     if dtype != np.uint8:
         raise UserError(f"{where} is {dtype}; it must be uint8, 0..255")
+    if min(shape, default=0) < 0:
+        raise ValueError("its header has a negative size")
     return shape, "F" if fortran_order else "C"
 
 

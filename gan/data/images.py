@@ -108,7 +108,7 @@ def read_path(
             raise UserError(f"--image-size is only for image files, but {path} holds IDX files")
         return read_idx(idx_files[0])
     if path.exists():
-        return read_npy(path, say) if path.suffix == ".npy" else read_npz(path)
+        return read_npy(path, say) if path.suffix.lower() == ".npy" else read_npz(path)
     raise UserError(
         f"no data {str(path)!r}: give auto, mnist, fashion, synthetic, or the path of an existing "
         "file or folder"

@@ -54,11 +54,16 @@ class Gallery:
         return {step: self.run.grid(name) for step, name in names.items() if name}
 
     def publish(
-        self, done: int, commands: Sequence[tuple[str, str]], metrics: Path | None = None
+        self,
+        done: int,
+        commands: Sequence[tuple[str, str]],
+        metrics: Path | None = None,
+        training: bool = False,
     ) -> None:
         """Draw curves.png and index.html after `done` steps, from the log `metrics`.
 
         `metrics` is the run's own log by default. `commands` are the next commands on the page.
+        `training`: whether the training goes on.
         Raises OSError, also if `metrics` is not the log of `done` steps.
         """
         metrics = metrics or self.run.metrics
@@ -69,7 +74,8 @@ class Gallery:
         evaluations = read_evaluations(self.run.evaluations, done)
         draw_curves(means, self.run.grid("curves"), evaluations)
         grids = list(self.grids(0, done).values())
-        write_page(self.run, means, grids, done, self.schedule.total_steps, commands)
+        total = self.schedule.total_steps
+        write_page(self.run, means, grids, done, total, commands, training)
 
 
 def save_samples(design: Design, name: str, run: Run | str | None = None) -> None:

@@ -30,11 +30,13 @@ def write_page(
     done: int,
     total: int,
     commands: Sequence[tuple[str, str]],
+    training: bool = False,
 ) -> None:
     """Write the page of `run` after `done` of `total` steps. Raises OSError.
 
     `columns`: the log of the run. `grids`: its pictures, in order; missing ones are left out.
-    `commands`: the next commands, as pairs (purpose, command).
+    `commands`: the next commands, as pairs (purpose, command). `training`: whether the training
+    goes on, so that the page should load itself again.
     """
     if (config := run.config()) is None:  # its folder was moved while it was trained
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(run.folder))
@@ -55,6 +57,7 @@ def write_page(
         "title": run.name,
         "done": done,
         "total": total,
+        "training": training,
         "summary": f"{summary}; {done:,} of {total:,} steps "
         f"on {count:,} images of {data['name']}, {height}x{width}x{channels}",
         "grids": [{"name": grids[index].stem, "png": encoded(grids[index])} for index in chosen],

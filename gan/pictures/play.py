@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("play.html")
 NETS = Path(__file__).with_name("nets.js")
+ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu")  # what nets.js computes
 
 
 def write_play_page(path: Path, title: str, trained: Sequence[tuple[Design, str, tuple]]) -> None:
@@ -38,8 +40,8 @@ def write_play_page(path: Path, title: str, trained: Sequence[tuple[Design, str,
     weights = Weights()
     nets = [entry(weights, *each) for each in trained]
     text = json.dumps({"title": title, "nets": nets}).replace("<", "\\u003c")
-    page = TEMPLATE.read_text().replace("NETS_JS", NETS.read_text(), 1)
-    page = page.replace("PAGE", text, 1).replace("WEIGHTS", weights.text(), 1)
+    parts = {"NETS_JS": NETS.read_text(), "PAGE": text, "WEIGHTS": weights.text()}
+    page = re.sub("|".join(parts), lambda mark: parts[mark[0]], TEMPLATE.read_text())
     with replacing(path) as temporary:
         temporary.write_text(page)
 
@@ -107,7 +109,7 @@ def describe(net: keras.Model, add: Callable) -> list[dict]:
                 found += [{"kind": "normalise", "epsilon": layer.epsilon} | statistics(layer, add)]
             case layers.LeakyReLU():
                 found += [{"kind": "leaky", "slope": layer.negative_slope}]
-            case layers.MaxPooling2D():
+            case layers.MaxPooling2D(pool_size=(2, 2)):
                 found += [{"kind": "pool"}]
             case layers.Reshape() | layers.Flatten() | layers.Dropout() | layers.Activation():
                 found += [{"kind": "reshape"}]
@@ -115,6 +117,8 @@ def describe(net: keras.Model, add: Callable) -> list[dict]:
                 raise UserError(f"the page cannot compute the layer {type(layer).__name__}")
         found[-1]["shape"] = layer.output.shape[1:]
         activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
+        if activation not in ACTIVATIONS:
+            raise UserError(f"the page cannot compute the activation {activation!r}")
         if activation != "linear":
             found.append({"kind": "activation", "name": activation, "shape": found[-1]["shape"]})
     return found

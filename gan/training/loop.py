@@ -87,10 +87,7 @@ def train(
 
 
 class Training:
-    """The training of one run: the parts of `train`, and what they share.
-
-    Raises UserError if the data and the design do not fit together.
-    """
+    """The parts of `train`, and what they share. Raises UserError if data and design do not fit."""
 
     def __init__(
         self,
@@ -177,7 +174,7 @@ class Training:
                 if done > saved and (at_end or overdue or is_kept):
                     if stop:
                         say(f"stopping: saving step {done:,} (Ctrl-C again stops without saving)")
-                    self.save(done, saved)
+                    self.save(done, saved, at_end)
                     saved, last_checkpoint = done, time.monotonic()
                 if at_end:
                     break
@@ -220,9 +217,9 @@ class Training:
             if self.evaluations:
                 self.evaluations.measure(end)
             if not done:  # so that a new run has a page early
-                self.publish(end)
+                self.publish(end, training=True)
 
-    def save(self, done: int, saved: int) -> None:
+    def save(self, done: int, saved: int, at_end: bool) -> None:
         """Save everything after `done` steps. The last checkpoint was after `saved` steps."""
         design, run = self.design, self.run
         with what_is_left(done, saved):
@@ -234,7 +231,7 @@ class Training:
             # Pictures first: a run that has its last checkpoint must have all pictures.
             if done == self.total:
                 self.gallery.draw_final()
-            self.publish(done)
+            self.publish(done, training=not at_end)
             run.checkpoints.save(done, design, self.config, run.metrics, self.kept_every)
         self.write_board(run.metrics, done)
 
@@ -245,6 +242,7 @@ class Training:
                 grids = self.gallery.grids(0, done)
                 self.board.write(read_metrics(metrics), grids, done, self.total)
 
-    def publish(self, done: int) -> None:
+    def publish(self, done: int, training: bool) -> None:
         """Draw the curves and the page after `done` steps."""
-        self.gallery.publish(done, next_commands(self.run, self.config, done, self.total))
+        commands = next_commands(self.run, self.config, done, self.total)
+        self.gallery.publish(done, commands, training=training)

@@ -54,11 +54,12 @@ def test_a_compressed_npz(tmp_path):
 def test_an_npy_of_images_and_of_moving_mnist(tmp_path, shape):
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     np.save(tmp_path / "a.npy", images)
+    (tmp_path / "a.npy").rename(tmp_path / "a.NPY")
     said = []
-    dataset = load_images(str(tmp_path / "a.npy"), say=said.append)
+    dataset = load_images(str(tmp_path / "a.NPY"), say=said.append)
     np.testing.assert_array_equal(dataset.images.ravel(), images.ravel())
     assert dataset.images.shape == (6, 12, 16, 3 if shape[-1] == 3 else 1)
-    frames = "a.npy has the shape [2, 3, 12, 16]: using all 6 frames of 3 sequences as images"
+    frames = "a.NPY has the shape [2, 3, 12, 16]: using all 6 frames of 3 sequences as images"
     assert said == ([frames] if shape[0] == 2 else [])
 
 
@@ -68,6 +69,10 @@ def header(shape, order=False):
         file, {"descr": "|u1", "fortran_order": order, "shape": shape}
     )
     return file.getvalue()
+
+
+def npy(text):
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
 
 
 BAD_NPY = {
@@ -82,6 +87,10 @@ BAD_NPY = {
     "text": (b"not an array", "cannot be read as .npy"),
     "empty": (b"", "cannot be read as .npy"),
     "cut off": (header((1, 28, 28))[:40], "cannot be read as .npy"),
+    "half a header": (npy(b"{'descr': '|u1', 'fortran_order': False, 'shape': (2,28"), "damaged"),
+    "no keys": (npy(b"{[]: 1}"), "cannot be read as .npy: its header is damaged"),
+    "negative": (header((-1, -1, 28, 28)) + bytes(784), "has a negative size"),
+    "RGBA": (np.zeros((2, 28, 28, 4), np.uint8), "has 4 channels; convert the images to grey"),
     "another version": (b"\x93NUMPY\x02\x00" + bytes(99), "is not in version 1.0"),
 }
 

@@ -146,7 +146,7 @@ def test_a_run_whose_folder_is_gone_has_no_page(run, tmp_path):
 def test_a_browser_shows_the_page(run, tmp_path):
     page = (run.images / "index.html").read_text()
     page = page.replace("<title>", WATCH + "<title>", 1).replace("</html>", TRY + "</html>")
-    page = page.replace('"total": 7', '"total": 8')  # as while it trains
+    page = page.replace('"total": 7, "training": false', '"total": 8, "training": true')
     (tmp_path / "page.html").write_text(page)
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,900", "--dump-dom"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import BROWSER, run_here
 
-from gan import generate
+from gan import generate, train
 from gan.data import batches
 from gan.data.pixels import to_pixels
 from gan.designs import DESIGNS
@@ -133,6 +133,23 @@ def test_what_the_page_holds(tmp_path, capsys):
     assert [net["logits"] for net in content["nets"]] == [False, True]
     kinds = [layer["kind"] for layer in content["nets"][1]["discriminator"]]
     assert kinds == ["input", *["convolution", "leaky", "reshape"] * 2, "reshape", "dense"]
+
+
+def test_a_run_may_have_the_name_of_a_mark(tmp_path, small_data, quick_runs, capsys):
+    options = ("--root", tmp_path, "--name", "WEIGHTS")
+    command = ("dense-sgd", *options, "--data", small_data, "--steps", 1, "--batch-size", 8)
+    assert run_here(train.main, *command) == 0
+    page = tmp_path / "page.html"
+    assert run_here(generate.main, *options, "--page", page) == 0
+    content = re.search(r'type="application/json">(.*?)</script>', page.read_text())[1]
+    assert json.loads(content)["title"] == "WEIGHTS"
+    assert list(json.loads(content)["nets"][0]["generators"]) == ["last", "averaged"]
+
+    assert run_here(train.main, *command, "--average-decay", 0, "--fresh") == 0
+    capsys.readouterr()
+    assert run_here(generate.main, *options, "--average", "--page", tmp_path / "new/a.html") == 2
+    assert "no averaged generator was kept" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_weight_too_large_for_half_precision_is_refused():

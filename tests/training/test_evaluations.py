@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import run_here, variables
+from PIL import Image
 from test_train import contents
 
 from gan import evaluate, train
@@ -88,9 +89,14 @@ def test_the_curve_is_in_the_picture_of_the_losses(tmp_path):
         for step in (3, 6)
         for name in ("last", "averaged")
     ]
-    draw_curves(columns, tmp_path / "a.png", measured)
-    draw_curves(columns, tmp_path / "b.png")
-    assert (tmp_path / "a.png").stat().st_size > (tmp_path / "b.png").stat().st_size
+    pictures = []
+    for distance in (900.0, 400.0):
+        measured[2]["frechet_distance"] = distance
+        draw_curves(columns, tmp_path / "a.png", measured)
+        pictures.append(np.asarray(Image.open(tmp_path / "a.png").convert("L")))
+    assert pictures[0].shape == (800, 800)
+    np.testing.assert_array_equal(pictures[0][:500], pictures[1][:500])  # the losses
+    assert not np.array_equal(pictures[0][550:], pictures[1][550:])
 
 
 def test_without_mnist_or_for_other_images_it_says_so_in_a_line(
