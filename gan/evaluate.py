@@ -51,8 +51,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--json",
         metavar="FILE.json",
         type=a_path,
-        help="write the figures to this file (default for a run: evaluation.json in "
-        "experiments/RUN/, with --average evaluation-average.json)",
+        help="write the figures to this file (default: experiments/RUN/evaluation.json, or "
+        "evaluation-average.json with --average)",
     )
     parser.add_argument(
         "--data",

@@ -52,7 +52,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--interpolate",
         action="store_true",
-        help="draw a walk through the latent space, as a PNG (row by row) and as a GIF",
+        help="walk from noise to noise in small steps, as a PNG (row by row) and as a GIF",
     )
     parser.add_argument(
         "--nice", action="store_true", help="keep only the images that D scores as most real"
@@ -85,8 +85,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--page",
         metavar="FILE.html",
         type=a_path,
-        help="write a page on which the nets run in a browser, and no images; with --shipped and "
-        f"no --design, of {' and '.join(ON_ONE_PAGE)}",
+        help="write a page on which the nets run in a browser, and no images (--shipped without "
+        f"--design: {' and '.join(ON_ONE_PAGE)} on one page)",
     )
     return parser.parse_args(arguments)
 

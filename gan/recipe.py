@@ -114,17 +114,21 @@ class Recipe:
     """
 
     steps: int | None = setting(
-        positive_int, "train for this many steps in all (a step uses one batch)", default=None
+        positive_int,
+        "total steps, with those already trained (a step uses one batch)",
+        default=None,
     )
     epochs: int | None = setting(
-        positive_int, "train for this many passes through the data instead of steps", default=None
+        positive_int, "total passes through the data, instead of --steps", default=None
     )
     batch_size: int = setting(size_number, "real images per step")
     latent_dim: int = setting(size_number, "length of a noise vector")
     learning_rate: float = setting(positive_float, "learning rate of both nets")
-    beta_1: float | None = setting(fraction, "Adam's decay rate of the first moment", default=None)
+    beta_1: float | None = setting(fraction, "beta_1 of Adam", default=None)
     momentum: float | None = setting(fraction, "SGD's Nesterov momentum", default=None)
-    dropout: float | None = setting(fraction, "share of D's activations dropped", default=None)
+    dropout: float | None = setting(
+        fraction, "share of D's activations that are set to 0 in training", default=None
+    )
     noise: str = setting(
         one_of("normal", "uniform"), "normal: N(0, 1), or uniform: U(-1, 1)", default="normal"
     )
@@ -142,12 +146,12 @@ class Recipe:
         positive_int, "draw a grid of samples every N steps", default=None
     )
     checkpoint_epochs: int | None = setting(
-        positive_int, "keep one checkpoint permanently every N epochs", default=None
+        positive_int, "every N epochs, keep a checkpoint that is never deleted", default=None
     )
 
     average_decay: float = setting(
         fraction,
-        "decay per step of the average of G's weights (0: no average)",
+        "averaged generator: share of the old average that each step keeps (0: no average)",
         default=0.999,
     )
 

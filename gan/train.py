@@ -75,7 +75,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         type=side_lengths,
         help="resize the images of a folder to height x width (default: no resizing)",
     )
-    parser.add_argument("--fresh", action="store_true", help="delete the old run and start over")
+    parser.add_argument(
+        "--fresh", action="store_true", help="delete the run and its pictures, and start over"
+    )
     parser.add_argument(
         "--tensorboard",
         action="store_true",

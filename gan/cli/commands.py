@@ -69,6 +69,7 @@ def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[s
     commands = [
         ("continue training:" if done < total else "train twice as long:", train),
         ("draw new images:", command_line("generate", *name)),
-        ("measure it against MNIST:", command_line("evaluate", *name)),
     ]
+    if config["data"]["images"][1:] == [28, 28, 1]:
+        commands.append(("measure it against MNIST:", command_line("evaluate", *name)))
     return commands[1:] if config["data"]["source"] == ARRAY else commands

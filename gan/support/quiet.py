@@ -26,6 +26,8 @@ def _start() -> None:
             with suppress(RuntimeError):  # TensorFlow is already running; see `is_exact`
                 tf.config.threading.set_inter_op_parallelism_threads(1)
             tf.config.list_physical_devices()  # searches for GPUs, and logs it
+            # On the gradient of dcgan's convolutions this pass prints an error, changes nothing.
+            tf.config.optimizer.set_experimental_options({"remapping": False})
         except Exception:
             chatter.seek(0)
             os.write(stderr, chatter.read())

@@ -33,8 +33,6 @@ def compile_steps(
     The design must be built under `strategy`. Each replica takes its slice of a step.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    # On the gradient of dcgan's convolutions this pass prints an error and changes nothing.
-    tf.config.optimizer.set_experimental_options({"remapping": False})
     images = tf.constant(images)  # uint8: a quarter of the memory of float32
     order_of_step = functools.lru_cache(1)(lambda first: tf.constant(schedule.order(first)))
 
