@@ -398,5 +398,7 @@ def test_help_of_a_design_shows_its_own_settings(capsys):
     assert run_here(train.main, "--name", "dense", "dcgan", "--help") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "(default: 256)" in text
-    assert "--dropout N share of D's activations dropped (default: 0.3)" in text
+    assert (
+        "--dropout N share of D's activations that are set to 0 in training (default: 0.3)" in text
+    )
     assert "--momentum" not in text
