@@ -345,13 +345,10 @@ def test_it_trains_resumes_exactly_and_samples(tmp_path, name):
 
     npz = tmp_path / "samples.npz"
     sample = ("--root", tmp_path, "--name", "cut", "--count", 20, "--npz", npz)
-    means = []
-    for nice in ([], ["--nice"]):
-        assert run_here(generate.main, *sample, *nice) == 0
-        with np.load(npz) as archive:
-            assert archive["images"].shape == (20, 12, 12, 1)
-            means.append(archive["scores"].mean())
-    assert means[1] > means[0]
+    assert run_here(generate.main, *sample, "--nice", "--candidates", 2) == 0
+    with np.load(npz) as archive:
+        assert archive["images"].shape == (20, 12, 12, 1)
+        assert (np.diff(archive["scores"]) <= 0).all()
 
 
 def test_dcgan_keeps_the_checkpoints_of_its_document(tmp_path):
