@@ -17,6 +17,7 @@ import benchmark
 import frozen_discriminator
 import next_steps
 import optimal_discriminator
+import other_data
 import parity
 import ranked_sampling
 import scale
@@ -199,6 +200,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "next-steps": lambda: next_steps.table(stored(next_steps.RESULT)),
     "faults": faults,
     "frozen": lambda: frozen_discriminator.text(stored(frozen_discriminator.RESULT)),
+    "fashion": lambda: other_data.table(stored(other_data.RESULT)["fashion"]),
     "theory": lambda: optimal_discriminator.table(stored(optimal_discriminator.RESULT)),
 }
 
