@@ -6,6 +6,7 @@ One row for each evaluated step and generator: step, `last` or `averaged`, and t
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 
 from gan.evaluation.metrics import FIGURES
@@ -18,8 +19,8 @@ COLUMNS = ("step", "generator", *FIGURES)
 def read_evaluations(path: Path, until: int) -> list[dict]:
     """The rows of the steps up to `until`, in order; none if there is no such file.
 
-    A row is a dict of COLUMNS: `step` an int, `generator` a str, each figure a float. A row that a
-    kill or an editor cut off is left out.
+    A row is a dict of COLUMNS: `step` an int, `generator` one of GENERATORS, each figure a finite
+    float. Other rows, such as one that a kill cut off, are left out.
     """
     rows = []
     try:
@@ -30,7 +31,10 @@ def read_evaluations(path: Path, until: int) -> list[dict]:
                     found = {"step": int(row["step"]), "generator": row["generator"], **figures}
                 except (KeyError, TypeError, ValueError):
                     continue
-                if found["step"] <= until:
+                known = found["generator"] in GENERATORS and all(
+                    map(math.isfinite, figures.values())
+                )
+                if known and found["step"] <= until:
                     rows.append(found)
     except (OSError, UnicodeDecodeError, csv.Error):
         return []

@@ -70,6 +70,7 @@ def test_it_changes_nothing_and_each_row_is_there_once(command, monkeypatch):
     # Stopped after 30 steps; its log has a row of a step that will run again, and a torn one.
     cut = command("cut", "--steps", 30, *every)
     with cut.evaluations.open("a") as file:
+        file.write("25,other" + ",9" * 7 + "\n26,last" + ",nan" * 7 + "\n")
         file.write("40,last" + ",9" * 7 + "\n40,aver")
     assert command("cut", "--steps", 40, *every).evaluations.read_bytes() == (
         whole.evaluations.read_bytes()
