@@ -34,7 +34,7 @@ generate: .venv/installed  ## draw new images with your newest run
 evaluate: .venv/installed  ## measure your newest run against real MNIST
 	@$(RUN) gan.evaluate $(ARGS)
 
-reproduce-documents: .venv/experiments  ## train the documents' own code at full length and measure it (5 hours)
+reproduce-documents: .venv/experiments  ## train the documents' own code at full length and measure it (6 hours)
 	@.venv/bin/python experiments/reproduce_documents.py $(ARGS)
 
 reproduce-%: .venv/installed  ## train a design at full length with every seed and measure it (hours)

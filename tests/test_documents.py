@@ -12,9 +12,9 @@ LIBRARIES = ("tf_keras", "torch")
 
 
 def test_designs_are_named_and_a_wrong_name_is_refused(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["reproduce_documents.py", "d-on-g"])
+    monkeypatch.setattr("sys.argv", ["reproduce_documents.py", "densee"])
     assert run_here(lambda _: reproduce_documents.main()) == 2
-    assert "no document code for 'd-on-g'; choose from dense-sgd, mlp" in capsys.readouterr().err
+    assert "no document code for 'densee'; choose from dense-sgd, mlp" in capsys.readouterr().err
     # Without a name it is all of them, of which the first is begun.
     monkeypatch.setattr("sys.argv", ["reproduce_documents.py"])
     assert run_here(lambda _: reproduce_documents.main()) == 2
@@ -22,7 +22,7 @@ def test_designs_are_named_and_a_wrong_name_is_refused(monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dense", "dense-sgd", "mlp"])
+@pytest.mark.parametrize("name", ["dense", "dense-sgd", "mlp", "d-on-g"])
 def test_a_stopped_training_goes_on_to_the_same_images(name, tmp_path, monkeypatch):
     for library in LIBRARIES:
         pytest.importorskip(library, reason=f"{library} comes with `make .venv/experiments`")
