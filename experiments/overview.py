@@ -1,10 +1,14 @@
-"""Draw a row of digits with the shipped weights of each design: `make overview`
+"""Draw rows of digits of each design, beside its document's own code: `make overview`
 
-A row shows the first images of seed 0; none is left out or chosen. Writes
-images/reference/designs.png. Takes half a minute.
+Three rows for a design: the last generator and the averaged one, both with the shipped weights and
+from the same noise, and the images that experiments/reproduce_documents.py kept. A row shows the
+first images of seed 0; none is left out or chosen. Writes images/reference/designs.png. Takes half
+a minute.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,9 +16,21 @@ from results import PICTURES, REPOSITORY
 
 from gan.cli import load_tensorflow, run_command
 from gan.designs import DESIGNS
-from gan.runs.trained import REFERENCE, Shipped, load
+from gan.runs.trained import REFERENCE, Shipped, has_average, load
 
-COUNT, ZOOM, LABEL = 20, 2, 110  # digits in a row, enlargement, pixels for the name
+COUNT, ENLARGED, LABEL = 20, 2, 110  # digits in a row, enlargement, pixels for the name
+GAP = 12  # pixels between two designs
+
+
+def images_of(grid: Path) -> np.ndarray:
+    """The first COUNT images, uint8 [COUNT, 28, 28, 1], of a grid that `save_grid` wrote."""
+    from gan.pictures.grid import ZOOM
+
+    with Image.open(grid) as picture:
+        pixels = np.asarray(picture)[::ZOOM, ::ZOOM]
+    rows, columns = (side // 28 for side in pixels.shape)
+    images = pixels.reshape(rows, 28, columns, 28).swapaxes(1, 2)
+    return images.reshape(rows * columns, 28, 28, 1)[:COUNT]
 
 
 def main() -> int:
@@ -24,16 +40,26 @@ def main() -> int:
 
     rows = []
     font = ImageFont.load_default(16)
+
+    def add(label: str, images: np.ndarray) -> None:
+        digits = draw_grid(images, ENLARGED, columns=COUNT)
+        row = Image.new("L", (LABEL + digits.width, digits.height))
+        row.paste(digits, (LABEL, 0))
+        ImageDraw.Draw(row).text((10, row.height // 2), label, 255, font, "lm")
+        rows.append(np.asarray(row))
+
     for name in DESIGNS:
         if not (REFERENCE / name / "config.json").exists():
             continue
-        design, _ = load(Shipped(name, REPOSITORY))
-        [samples] = draw_samples(design, 0, COUNT)
-        digits = draw_grid(samples.images, ZOOM, columns=COUNT)
-        row = Image.new("L", (LABEL + digits.width, digits.height))
-        row.paste(digits, (LABEL, 0))
-        ImageDraw.Draw(row).text((10, row.height // 2), name, 255, font, "lm")
-        rows.append(np.asarray(row))
+        if rows:
+            rows.append(np.zeros((GAP, rows[0].shape[1]), np.uint8))
+        design, steps = load(Shipped(name, REPOSITORY))
+        kinds = (name, "averaged") if has_average(Shipped(name, REPOSITORY), steps) else (name,)
+        for average, label in enumerate(kinds):
+            [samples] = draw_samples(design, 0, COUNT, bool(average))
+            add(label, samples.images)
+        if (original := PICTURES / name / "original.png").exists():
+            add("original", images_of(original))
     PICTURES.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(PICTURES / "designs.png")
     return 0
