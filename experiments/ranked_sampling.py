@@ -29,12 +29,14 @@ MEASURES = {"frechet_distance": "Fréchet distance", "precision": "precision", "
 def study(name: str, average: bool, real_features, classifier) -> dict:
     """Return the figures of the best KEPT images: measure -> list, one value for each share."""
     from gan.evaluation.classifier import classify
-    from gan.evaluation.sampling import draw_samples, keep_best
+    from gan.evaluation.sampling import Samples, collect, draw_samples, keep_best
 
     design, _ = load(Shipped(name, REPOSITORY), average=average)
+    samples = collect(draw_samples(design, 0, round(KEPT / min(SHARES)), average))
     figures = {measure: [] for measure in MEASURES}
     for share in SHARES:
-        best, _ = keep_best(draw_samples(design, 0, round(KEPT / share), average), KEPT)
+        candidates = Samples(*(each[: round(KEPT / share)] for each in samples))
+        best, _ = keep_best([candidates], KEPT)
         features, _ = classify(classifier, best.images)
         found = neighbourhood_metrics(real_features, features)
         found["frechet_distance"] = frechet_distance(real_features, features)
