@@ -58,6 +58,24 @@ def table(result: dict) -> str:
     return "\n".join(lines)
 
 
+def nearest(result: dict) -> str:
+    """Return a Markdown table: for each design, the options with the smallest Fréchet distance."""
+    lines = ["| design | nearest with | Fréchet distance | without `--nice` |", "|---|---|---|---|"]
+    for name, kinds in result["designs"].items():
+        found = [
+            (distance, kind, share)
+            for kind, figures in kinds.items()
+            for distance, share in zip(figures["frechet_distance"], result["shares"], strict=True)
+        ]
+        distance, kind, share = min(found)
+        options = ["--average"] if kind == "averaged" else []
+        options += ["--nice", "--candidates", f"{1 / share:.0f}"] if share < 1 else []
+        shown = f"`{' '.join(options)}`" if options else "no option"
+        everything = kinds[kind]["frechet_distance"][0]
+        lines.append(f"| `{name}` | {shown} | {distance:.1f} | {everything:.1f} |")
+    return "\n".join(lines)
+
+
 def plot(result: dict) -> None:
     from matplotlib.figure import Figure
 
@@ -74,7 +92,7 @@ def plot(result: dict) -> None:
         axis.invert_xaxis()
         axis.grid(alpha=0.3)
         axis.set_ylim(bottom=0)
-    axis.legend(fontsize="small")
+    figure.legend(*axis.get_legend_handles_labels(), fontsize="small", loc="outside right center")
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PLOT, dpi=80, metadata={"Software": None})
 

@@ -197,6 +197,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "devices": lambda: scale.tables(stored(scale.RESULT)).split("\n\n")[1],
     "network": lambda: scale.tables(stored(scale.RESULT)).split("\n\n")[2],
     "ranked": lambda: ranked_sampling.table(stored(ranked_sampling.RESULT)),
+    "nearest": lambda: ranked_sampling.nearest(stored(ranked_sampling.RESULT)),
     "next-steps": lambda: next_steps.table(stored(next_steps.RESULT)),
     "faults": faults,
     "frozen": lambda: frozen_discriminator.text(stored(frozen_discriminator.RESULT)),
