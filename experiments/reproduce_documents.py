@@ -87,14 +87,18 @@ def seed_all(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def draw(document, count: int) -> np.ndarray:
-    """Draw `count` images, uint8 [count, 28, 28, 1], in batches of the document's size."""
+def draw(document, count: int, noise: str) -> np.ndarray:
+    """Draw `count` images, uint8 [count, 28, 28, 1], in batches of the document's size.
+
+    `noise`: "normal", N(0, 1), or "uniform", U(-1, 1), as in the document's recipe.
+    """
     from gan.data.pixels import to_pixels
 
     rng, size = np.random.default_rng(0), document.batch_size
-    batches = -(-count // size)
-    noise = rng.normal(size=(batches, size, LATENT_DIM)).astype(np.float32)
-    return np.concatenate([to_pixels(document.sample(each)) for each in noise])[:count]
+    shape = (-(-count // size), size, LATENT_DIM)
+    vectors = rng.uniform(-1, 1, shape) if noise == "uniform" else rng.normal(size=shape)
+    images = [to_pixels(document.sample(each)) for each in vectors.astype(np.float32)]
+    return np.concatenate(images)[:count]
 
 
 def main() -> int:
@@ -121,7 +125,7 @@ def main() -> int:
             if any(each["seed"] == seed for each in known):
                 continue
             document, steps = train(name, seed, images, options.states)
-            drawn = draw(document, COUNT)
+            drawn = draw(document, COUNT, find_recipe(name).noise)
             if seed == 0:
                 (PICTURES / name).mkdir(parents=True, exist_ok=True)
                 save_grid(PICTURES / name / "original.png", drawn[:25])

@@ -34,5 +34,19 @@ def test_a_stopped_training_goes_on_to_the_same_images(name, tmp_path, monkeypat
         for length in lengths:
             monkeypatch.setattr(Schedule, "total_steps", length)
             document, _ = reproduce_documents.train(name, 0, images, tmp_path / place)
-        drawn.append(reproduce_documents.draw(document, 100))
+        drawn.append(reproduce_documents.draw(document, 100, "normal"))
     np.testing.assert_array_equal(*drawn)
+
+
+@pytest.mark.parametrize(("noise", "limit"), [("uniform", 1.0), ("normal", 6.0)])
+def test_images_are_drawn_from_the_noise_that_the_document_trains_on(noise, limit):
+    class Document:
+        batch_size = 128
+
+        def sample(self, vectors):
+            seen.append(np.abs(vectors).max())
+            return np.zeros((len(vectors), 28, 28, 1), np.float32)
+
+    seen = []
+    assert reproduce_documents.draw(Document(), 300, noise).shape == (300, 28, 28, 1)
+    assert limit / 2 < max(seen) <= limit
