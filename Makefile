@@ -34,7 +34,7 @@ generate: .venv/installed  ## draw new images with your newest run
 evaluate: .venv/installed  ## measure your newest run against real MNIST
 	@$(RUN) gan.evaluate $(ARGS)
 
-reproduce-documents: .venv/experiments  ## train the documents' own code at full length and measure it (6 hours)
+reproduce-documents: .venv/experiments  ## train the documents' own code and measure it (6 hours)
 	@.venv/bin/python experiments/reproduce_documents.py $(ARGS)
 
 reproduce-%: .venv/installed  ## train a design at full length with every seed and measure it (hours)
@@ -61,7 +61,7 @@ batchnorm: .venv/installed  ## measure what the BatchNorm of 2018 changes in den
 theory: .venv/installed  ## compare a trained discriminator with the best possible one (1 minute)
 	@.venv/bin/python experiments/optimal_discriminator.py
 
-overview: .venv/installed  ## draw a row of digits with the shipped weights of each design
+overview: .venv/installed  ## draw rows of digits of each design and of its document's own code
 	@.venv/bin/python experiments/overview.py
 
 frozen: .venv/installed  ## show that the Keras GAN class never trains D on Keras 3
@@ -95,7 +95,7 @@ test-page: .venv/installed  ## run the tests of the pages in headless Chromium (
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || apt-get install -y chromium
 	@$(RUN) pytest -q -m browser tests
 
-test-faults: .venv/installed  ## kill, damage and misuse the commands (an hour)
+test-faults: .venv/installed  ## kill, damage and misuse the commands (20 minutes)
 	@.venv/bin/python tests/faults.py $(ARGS)
 
 lint: .venv/installed  ## check style, format and the direction of imports

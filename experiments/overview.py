@@ -8,15 +8,16 @@ a minute.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from results import PICTURES, REPOSITORY
+from results import FIGURES, PICTURES, REPOSITORY
 
 from gan.cli import load_tensorflow, run_command
 from gan.designs import DESIGNS
-from gan.runs.trained import REFERENCE, Shipped, has_average, load
+from gan.runs import Shipped, load
 
 COUNT, ENLARGED, LABEL = 20, 2, 110  # digits in a row, enlargement, pixels for the name
 GAP = 12  # pixels between two designs
@@ -49,17 +50,19 @@ def main() -> int:
         rows.append(np.asarray(row))
 
     for name in DESIGNS:
-        if not (REFERENCE / name / "config.json").exists():
-            continue
         if rows:
             rows.append(np.zeros((GAP, rows[0].shape[1]), np.uint8))
         design, steps = load(Shipped(name, REPOSITORY))
-        kinds = (name, "averaged") if has_average(Shipped(name, REPOSITORY), steps) else (name,)
-        for average, label in enumerate(kinds):
+        for average, label in enumerate((name, "averaged")):
             [samples] = draw_samples(design, 0, COUNT, bool(average))
             add(label, samples.images)
         if (original := PICTURES / name / "original.png").exists():
-            add("original", images_of(original))
+            document = json.loads((FIGURES / name / "document.json").read_text())
+            trained = document["runs"][0]["steps"]
+            add(
+                "original" if trained == steps else f"original,\n{trained:,} steps",
+                images_of(original),
+            )
     PICTURES.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(PICTURES / "designs.png")
     return 0

@@ -47,17 +47,21 @@ def reproductions() -> str:
     titles = map(title, (*SHOWN, "nearest_training_image"))
     lines = [f"| design | steps | seeds | minutes | {' | '.join(titles)} |"]
     lines += ["|---" * (5 + len(SHOWN)) + "|"]
-    for name, precision, runs, minutes in reproduced():
-        trained = f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
-        cells = [trained, f"{runs[0]['steps']:,}", str(len(runs)), f"{minutes:.0f}"]
+
+    def add(label: str, runs: list[dict], minutes: str = "") -> None:
+        cells = [label, f"{runs[0]['steps']:,}", str(len(runs)), minutes]
         cells += [spread(runs, measure) for measure in (*SHOWN, "nearest_training_image")]
         lines.append(f"| {' | '.join(cells)} |")
-        if precision == "float32" and (path := FIGURES / name / "document.json").exists():
-            runs = stored(path)["runs"]
-            cells = [f"{DESIGNS[name].summary.split(': ')[1]}'s own code", f"{runs[0]['steps']:,}"]
-            cells += [str(len(runs)), ""]
-            cells += [spread(runs, measure) for measure in (*SHOWN, "nearest_training_image")]
-            lines.append(f"| {' | '.join(cells)} |")
+
+    for name, precision, runs, minutes in reproduced():
+        bfloat16 = ", bfloat16" if precision == "bfloat16" else ""
+        add(f"`{name}`{bfloat16}", runs, f"{minutes:.0f}")
+        if precision == "float32":
+            for run in stored(FIGURES / name / "result.json").get("earlier", []):
+                add(f"`{name}`, seed {run['seed']}, rounded differently", [run])
+            if (path := FIGURES / name / "document.json").exists():
+                document = DESIGNS[name].summary.split(": ")[1]
+                add(f"{document}'s own code", stored(path)["runs"])
     cells = [format(floor()[name], MEASURES[name][1]) for name in SHOWN]
     lines.append(f"| real training images | | | | {' | '.join(cells)} | 1 |")
     return "\n".join(lines)
@@ -109,16 +113,11 @@ def distances() -> str:
 
 
 def results() -> str:
-    """Return what README shows of each design: what it is, and the mean figures of its seeds.
-
-    The averaged generator has a column once a design has it for all of its seeds.
-    """
+    """Return what README shows of each design: what it is, and the mean figures of its seeds."""
     designs = [each for each in reproduced() if each[1] == "float32"]
     kinds = {"Fréchet distance ↓": ("frechet_distance", "figures")}
     kinds["averaged ↓"] = ("frechet_distance", "average")
     kinds |= {title(name): (name, "figures") for name in ("precision", "recall")}
-    if not any(mean_of(runs, *kinds["averaged ↓"]) for _, _, runs, _ in designs):
-        del kinds["averaged ↓"]
     lines = [f"| design | nets | document | {' | '.join(kinds)} | seeds | minutes |"]
     lines += ["|---" * (5 + len(kinds)) + "|"]
     for name, _, runs, minutes in designs:

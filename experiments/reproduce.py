@@ -23,6 +23,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 from results import FIGURES, PICTURES, REPOSITORY, commit, real_mnist, store
@@ -40,6 +41,8 @@ from gan.support.files import replacing
 
 SEEDS = 3
 TENTHS = 10
+# What a result.json holds. "earlier": runs from before equal commands gave equal bytes.
+KINDS = ("float32", "earlier", "bfloat16", "floor")
 # The grids kept: those that the document shows, or about as many from first to last.
 STAGES = {
     "dense": ("0", "200", "1000", "5000", "10000", "final"),
@@ -154,10 +157,11 @@ def main() -> int:
         if seed == 0 and not label:
             keep(run, name, design, steps)
         runs = {each["seed"]: each for each in result.get(precision, [])}
-        runs[seed] = {"seed": seed, "steps": steps, "commit": version, "distances": distances}
+        runs[seed] = {"seed": seed, "steps": steps, "date": date.today().isoformat()}
+        runs[seed] |= {"commit": version, "distances": distances}
         runs[seed] |= {"figures": found["figures"], "average": averaged["figures"]}
         result |= {precision: [runs[seed] for seed in sorted(runs)], "floor": found["floor"]}
-        kept = {key: result[key] for key in ("float32", "bfloat16", "floor") if key in result}
+        kept = {key: result[key] for key in KINDS if key in result}
         store(path, f"make reproduce-{name}", kept)
         last, average = (each["figures"]["frechet_distance"] for each in (found, averaged))
         print(f"{run.name}: Fréchet distance {last:.2f}, averaged generator {average:.2f}")

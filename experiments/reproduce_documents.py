@@ -10,7 +10,7 @@ experiments/documents/<design>-<seed>.pickle        where a training stopped
 experiments/reference/<design>/document.json        the figures of every seed, and their floor
 images/reference/<design>/original.png              25 images of seed 0
 
-    python experiments/reproduce_documents.py [DESIGN ...] [--seeds N]
+    python experiments/reproduce_documents.py [DESIGN ...] [--seeds N] [--first N]
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import json
 import pickle
 import random
 import time
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from results import FIGURES, PICTURES, REPOSITORY, commit, real_mnist, store
 
 from gan.cli import load_tensorflow, run_command
 from gan.designs import find_recipe
-from gan.recipe import positive_int
+from gan.recipe import positive_int, seed_number
 from gan.support.errors import UserError
 from gan.support.files import replacing
 
@@ -87,16 +88,14 @@ def seed_all(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def draw(document, count: int, noise: str) -> np.ndarray:
-    """Draw `count` images, uint8 [count, 28, 28, 1], in batches of the document's size.
-
-    `noise`: "normal", N(0, 1), or "uniform", U(-1, 1), as in the document's recipe.
-    """
+def draw(name: str, document, count: int) -> np.ndarray:
+    """Draw `count` images, uint8 [count, 28, 28, 1], in batches of the document's size."""
     from gan.data.pixels import to_pixels
 
     rng, size = np.random.default_rng(0), document.batch_size
     shape = (-(-count // size), size, LATENT_DIM)
-    vectors = rng.uniform(-1, 1, shape) if noise == "uniform" else rng.normal(size=shape)
+    uniform = find_recipe(name).noise == "uniform"
+    vectors = rng.uniform(-1, 1, shape) if uniform else rng.normal(size=shape)
     images = [to_pixels(document.sample(each)) for each in vectors.astype(np.float32)]
     return np.concatenate(images)[:count]
 
@@ -104,7 +103,8 @@ def draw(document, count: int, noise: str) -> np.ndarray:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("designs", nargs="*", metavar="DESIGN", help=f"one of {', '.join(SEEDS)}")
-    parser.add_argument("--seeds", type=positive_int, help="number of seeds, from 0 on")
+    parser.add_argument("--seeds", type=positive_int, help="number of seeds, from --first on")
+    parser.add_argument("--first", type=seed_number, default=0, help="the first seed (default: 0)")
     parser.add_argument("--states", type=Path, default=STATES, help="folder of the saved trainings")
     options = parser.parse_args()
     for name in options.designs:
@@ -120,19 +120,19 @@ def main() -> int:
 
     for name in options.designs or SEEDS:
         path = FIGURES / name / "document.json"
-        for seed in range(options.seeds or SEEDS[name]):
-            known = json.loads(path.read_text())["runs"] if path.exists() else []
-            if any(each["seed"] == seed for each in known):
-                continue
+        for seed in range(options.first, options.first + (options.seeds or SEEDS[name])):
             document, steps = train(name, seed, images, options.states)
-            drawn = draw(document, COUNT, find_recipe(name).noise)
+            drawn = draw(name, document, COUNT)
             if seed == 0:
                 (PICTURES / name).mkdir(parents=True, exist_ok=True)
                 save_grid(PICTURES / name / "original.png", drawn[:25])
             found = measure(drawn, mnist)
-            run = {"seed": seed, "steps": steps, "commit": version, "figures": found["figures"]}
-            runs = sorted([*known, run], key=lambda each: each["seed"])
-            store(path, "make reproduce-documents", {"runs": runs, "floor": found["floor"]})
+            known = json.loads(path.read_text())["runs"] if path.exists() else []
+            runs = {each["seed"]: each for each in known}
+            runs[seed] = {"seed": seed, "steps": steps, "date": date.today().isoformat()}
+            runs[seed] |= {"commit": version, "figures": found["figures"]}
+            result = {"runs": [runs[each] for each in sorted(runs)], "floor": found["floor"]}
+            store(path, "make reproduce-documents", result)
             distance = found["figures"]["frechet_distance"]
             print(f"{name}, seed {seed}: Fréchet distance {distance:.2f}", flush=True)
     return 0
