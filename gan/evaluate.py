@@ -19,7 +19,7 @@ from gan.evaluation.metrics import COUNT, FIGURES
 from gan.recipe import LENGTH, override, positive_int
 from gan.runs import Run, choose_trained, load
 from gan.support.errors import UserError, disk_errors
-from gan.support.files import make_folder, replacing, shown_path
+from gan.support.files import check_file, make_folder, replacing, shown_path
 
 if TYPE_CHECKING:
     from gan.design import Design
@@ -73,11 +73,13 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError("--average is for a run; leave it out with --npz")
     if not LEAST <= options.count <= COUNT:
         raise UserError(f"--count must be from {LEAST} to {COUNT:,}")
-    if options.json and (options.json.is_dir() or not options.json.name):
-        raise UserError(f"--json must be a file, but {options.json} is a folder")
+    if options.json:
+        check_file(options.json, "--json")
     trained = None
     if options.npz:
-        images = read_images(options.npz)[: options.count]
+        everything = read_images(options.npz)
+        images = everything[: options.count]
+        say(f"{options.npz}: the first {len(images):,} of {len(everything):,} images")
         source, target = {"file": str(options.npz), "count": len(images)}, options.json
         mnist = load_reference(options.data, len(images))
     else:

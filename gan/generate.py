@@ -14,7 +14,7 @@ from gan.recipe import positive_int, rows_and_columns
 from gan.runs import Run, Shipped, choose_trained, load
 from gan.runs.trained import has_average
 from gan.support.errors import UserError, disk_errors
-from gan.support.files import make_folder, shown_path
+from gan.support.files import check_file, make_folder, shown_path
 
 if TYPE_CHECKING:
     from gan.design import Design
@@ -108,8 +108,11 @@ def main(arguments: list[str] | None = None) -> int:
     check_count(count, outputs, trained.config()["data"]["images"][1:])
     if outputs.separate:
         make_folder(outputs.separate)
-        if any(outputs.separate.iterdir()):
-            raise UserError(f"{outputs.separate} is not empty; choose another folder, or empty it")
+        with disk_errors("read", outputs.separate):
+            if any(outputs.separate.iterdir()):
+                raise UserError(
+                    f"{outputs.separate} is not empty; choose another folder, or empty it"
+                )
     files = (outputs.picture, outputs.archive, options.nets and options.nets / "generator.keras")
     for folder in (file.parent for file in files if file):
         make_folder(folder)
@@ -208,8 +211,8 @@ def check(options: argparse.Namespace) -> None:
         path = getattr(options, option)
         if path and path.suffix.lower() != ending:
             raise UserError(f"--{option} must be a {ending} file, not {str(path)!r}")
-        if path and path.is_dir():
-            raise UserError(f"--{option} must be a file, but {path} is a folder")
+        if path:
+            check_file(path, f"--{option}")
 
 
 if __name__ == "__main__":

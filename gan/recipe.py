@@ -172,7 +172,8 @@ class Recipe:
             value = getattr(self, each.name)
             if value is None and each.default is None:
                 continue
-            checked(each.name, each.metadata["check"], value)
+            value = checked(each.name, each.metadata["check"], value)  # a NumPy number is converted
+            object.__setattr__(self, each.name, value)
         if (self.steps is None) == (self.epochs is None):
             raise UserError("give either steps or epochs")
 

@@ -28,7 +28,6 @@ from gan.support.files import shown_path
 if TYPE_CHECKING:
     from gan.training import Outcome
 
-FLAGS = ("--fresh", "--tensorboard", "--sync-batchnorm", "--no-sync-batchnorm", "--help")
 LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
 
 
@@ -50,13 +49,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def asks_about(arguments: list[str]) -> str | None:
     """The design for which the command line asks for help, or None."""
-    before = "--fresh"
-    for word in arguments if {"-h", "--help"} & set(arguments) else []:
-        takes_value = before.startswith("--") and "=" not in before and before not in FLAGS
-        if word in DESIGNS and not takes_value:
-            return word
-        before = word
-    return None
+    asks = {"-h", "--help"} & set(arguments)
+    return next((word for word in arguments if word in DESIGNS), None) if asks else None
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

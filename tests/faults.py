@@ -41,6 +41,7 @@ LENGTH = 2000
 CONVOLUTIONAL = ("d-on-g", "dcgan")
 CONVOLUTIONAL_SETTINGS = ("--batch-size", "32", "--checkpoint-seconds", "0.2")
 CONVOLUTIONAL_LENGTH = 40
+OTHERS = ("dense", "mlp", *CONVOLUTIONAL)  # killed less often
 
 
 class Lost(Exception):
@@ -568,7 +569,7 @@ def main() -> int:
                 print(name, flush=True)
             return 0
         if options.only == "kills":
-            for where in (place, *(place_of(design, Path(folder)) for design in CONVOLUTIONAL)):
+            for where in (place, *(place_of(design, Path(folder)) for design in OTHERS)):
                 found = kill_often(where, kills_of(where, options.kills), options.seed)
                 print(where.design, "kills, runs, identical:", *found, flush=True)
             return 0
@@ -582,9 +583,9 @@ def main() -> int:
 
         faults = {name: (FAULTS[name], place) for name in FAULTS}
         places = [place]
-        for design in CONVOLUTIONAL:
+        for design in OTHERS:
             places.append(place_of(design, Path(folder)))
-            for name, fault in CONVOLUTIONAL_FAULTS.items():
+            for name, fault in CONVOLUTIONAL_FAULTS.items() if design in CONVOLUTIONAL else ():
                 faults[f"{design}: {name}"] = fault, places[-1]
 
         def handled(name: str) -> str | None:
@@ -627,14 +628,15 @@ def main() -> int:
 
 
 def kills_of(place: Place, kills: int) -> int:
-    """How many of `kills` a place gets: the convolutional designs a tenth, but three or more."""
-    return max(3, kills // 10) if place.design in CONVOLUTIONAL else kills
+    """How many of `kills` a place gets: the other designs a tenth, but three or more."""
+    return max(3, kills // 10) if place.design in OTHERS else kills
 
 
 def place_of(design: str, folder: Path) -> Place:
-    """A place below `folder` for a convolutional design."""
+    """A place below `folder` for one of the other designs."""
     (folder / design).mkdir()
-    return Place(folder / design, CONVOLUTIONAL_LENGTH, design)
+    length = CONVOLUTIONAL_LENGTH if design in CONVOLUTIONAL else LENGTH
+    return Place(folder / design, length, design)
 
 
 def show(counts: dict[str, list[int]]) -> None:

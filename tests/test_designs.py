@@ -1,8 +1,11 @@
 """What holds for every design, and the documents' numbers."""
 
+import subprocess
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import (
     REPOSITORY,
     assert_changed,
@@ -15,11 +18,14 @@ from test_train import contents
 
 from gan import generate, train
 from gan.d_on_g import DOnG
+from gan.data.batches import SAMPLE_NOISE, draw_noise
 from gan.data.digits import draw_digits
 from gan.dcgan import ConvolutionalGAN
 from gan.dense import DENSE_SGD, GAN
 from gan.designs import DESIGNS, build_design
+from gan.evaluation import sampling
 from gan.layers.replicas import Dropout
+from gan.layers.upsampling import UpSamplingConv2D
 from gan.mlp import MLPGAN
 from gan.pictures import save_grid
 from gan.runs import Run
@@ -42,8 +48,15 @@ RECIPES = {
         "learning_rate": 2e-4,
         "beta_1": 0.5,
         "sample_interval": 200,
+        "order": "random",
     },
-    "dense-sgd": {"steps": 10_000, "batch_size": 32, "learning_rate": 0.01, "sample_interval": 200},
+    "dense-sgd": {
+        "steps": 10_000,
+        "batch_size": 32,
+        "learning_rate": 0.01,
+        "sample_interval": 200,
+        "order": "random",
+    },
     "d-on-g": {
         "epochs": 30,
         "batch_size": 128,
@@ -110,6 +123,15 @@ def test_the_recipe_has_the_documents_numbers(name):
     assert recipe.average_decay == (0.9998 if name == "mlp" else 0.999)
 
 
+def test_a_setting_may_be_a_number_of_numpy():
+    recipe = build_design(
+        "dense-sgd", (12, 12, 1), batch_size=np.int64(4), steps=np.int16(3)
+    ).recipe
+    assert [type(value) for value in (recipe.batch_size, recipe.steps)] == [int, int]
+    with pytest.raises(UserError, match=r"latent_dim must be a whole number .* not 1.5"):
+        build_design("dense-sgd", latent_dim=1.5)
+
+
 @pytest.mark.parametrize(("name", "slope"), [("dense", 0.2), ("mlp", 0.2), ("dcgan", 0.3)])
 def test_leaky_relus_have_their_documents_slope(name, slope):
     """dcgan's is Keras' default, on which its document relies."""
@@ -133,6 +155,26 @@ def test_dcgans_d_drops_out_on_real_and_on_fake_images(monkeypatch):
     monkeypatch.setattr(Dropout, "call", call)
     one_step(built("dcgan", batch_size=8))
     assert modes == [True] * 4  # two layers, once for each half
+
+
+def test_dcgans_d_records_nothing_of_g(monkeypatch):
+    tapes = []
+
+    class Tape(tf.GradientTape):
+        def __init__(self):
+            super().__init__()
+            tapes.append(self)
+
+    monkeypatch.setattr(tf, "GradientTape", Tape)
+    design = built("dcgan", batch_size=8)
+    one_step(design)
+    of_g, of_d = ({variable.name for variable in tape.watched_variables()} for tape in tapes)
+    assert len(of_d) == len(design.discriminator.trainable_variables) < len(of_g)
+
+
+def test_d_on_gs_upsampling_and_convolution_are_one_layer():
+    layers = built("d-on-g").generator.layers
+    assert sum(isinstance(layer, UpSamplingConv2D) for layer in layers) == 2
 
 
 @pytest.mark.parametrize("name", DESIGNS)
@@ -209,7 +251,10 @@ def test_g_learns_where_d_is_sure(name):
     assert_changed([before], [design.generator.layers[0].kernel.numpy()])
 
 
-@pytest.mark.parametrize("name", ["d-on-g", "mlp"])
+GRID = {"d-on-g": ("0_0", 64), "dcgan": ("image_at_epoch_0001", 16)}  # the others: "0", 25
+
+
+@pytest.mark.parametrize("name", DESIGNS)
 def test_a_grid_shows_the_one_noise_after_its_step(tmp_path, name):
     small = tmp_path / "small.npz"
     np.savez(small, x_train=draw_digits(64, seed=1)[0][:, 8:20, 8:20])
@@ -218,10 +263,24 @@ def test_a_grid_shows_the_one_noise_after_its_step(tmp_path, name):
     run, design = Run(name, tmp_path), build_design(name, (12, 12, 1), batch_size=64)
     run.resume(design)
     images = design.sample(design.grid_noise())
-    assert len(images) == 64  # a whole batch, of which mlp shows 25
-    save_grid(tmp_path / "expected.png", images[: 25 if name == "mlp" else 64])
-    drawn = run.grid("0_0" if name == "d-on-g" else "0").read_bytes()
-    assert drawn == (tmp_path / "expected.png").read_bytes()
+    grid, count = GRID.get(name, ("0", 25))
+    assert len(images) == (64 if name == "mlp" else count)  # mlp draws a whole batch, shows 25
+    save_grid(tmp_path / "expected.png", images[:count])
+    assert run.grid(grid).read_bytes() == (tmp_path / "expected.png").read_bytes()
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_drawing_scores_as_d_does_outside_training_and_changes_no_variable(name, monkeypatch):
+    for limit, value in (("CHUNK", 8), ("LEAST_CHUNK", 8), ("PIXELS", 8 * 28 * 28)):
+        monkeypatch.setattr(sampling, limit, value)
+    design = built(name, batch_size=8)
+    before = [variable.numpy() for variable in design.all_variables]
+    drawn = sampling.collect(sampling.draw_samples(design, 0, 8))
+    for variable, value in zip(design.all_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    noise = draw_noise(design.recipe, 0, 0, SAMPLE_NOISE, 8)
+    scores = design.discriminator(design.sample(noise), training=False)
+    np.testing.assert_array_equal(drawn.scores, np.ravel(scores))
 
 
 @pytest.mark.parametrize("name", DESIGNS)
@@ -377,9 +436,11 @@ def test_a_folder_of_ones_own_images_trains(tmp_path):
     assert (picture.mode, picture.size) == ("RGB", (2 * 24 * 3, 2 * 16 * 3))
 
 
-def test_every_document_has_a_make_target():
-    makefile = (REPOSITORY / "Makefile").read_text()
-    assert all(f"\ntrain-{name}:" in makefile for name in RECIPES)
+@pytest.mark.parametrize("name", DESIGNS)
+def test_every_design_has_a_make_target(name):
+    command = ["make", "-n", "-o", ".venv/installed", f"train-{name}", "STEPS=7", "ARGS=--seed 1"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.stdout == f".venv/bin/python -m gan.train {name} --steps 7 --seed 1\n"
 
 
 @pytest.mark.parametrize("name", DESIGNS)

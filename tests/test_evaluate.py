@@ -51,7 +51,8 @@ def test_copies_of_training_images_show(tmp_path, data, capsys):
     with np.load(data) as mnist:
         np.savez(tmp_path / "copies.npz", images=mnist["x_train"][:COUNT])
     options = ("--npz", tmp_path / "copies.npz", "--data", data, "--json", tmp_path / "a.json")
-    assert run_here(evaluate.main, *options) == 0
+    assert run_here(evaluate.main, *options, "--count", COUNT - 50) == 0
+    assert f"copies.npz: the first {COUNT - 50} of {COUNT} images" in capsys.readouterr().out
     result = json.loads((tmp_path / "a.json").read_text())
     assert result["figures"]["nearest_training_image"] < 0.01
     assert result["figures"]["coverage"] > 0.5

@@ -1,10 +1,13 @@
 """Sampling through the real command."""
 
+import json
 import os
+import re
 import shutil
 import tracemalloc
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from conftest import finish, run_here, start
@@ -185,6 +188,30 @@ def test_it_takes_the_runs_own_settings_and_its_newest_checkpoint(tmp_path, smal
     out = capsys.readouterr().out
     assert "the checkpoint of step 3 cannot be used" in out
     assert "run 'dense-sgd': dense-sgd, 2 of 3 steps; seed 0" in out
+
+
+@pytest.mark.parametrize(
+    "options", [["--count", 8, "--nice", "--candidates", 2], ["--interpolate", "--grid", "2x4"]]
+)
+def test_the_averaged_generator_draws_what_is_asked_for(root, tmp_path, options):
+    last, _ = arrays(root, tmp_path, *options)
+    averaged, _ = arrays(root, tmp_path, *options, "--average")
+    assert averaged.shape == last.shape
+    assert not np.array_equal(averaged, last)
+
+
+def test_the_averaged_generator_is_saved_and_on_the_page(root, tmp_path, first):
+    design, *_ = first
+    options = ("--root", root, "--name", "first", "--average")
+    assert run_here(generate.main, *options, "--nets", tmp_path) == 0
+    saved = keras.saving.load_model(tmp_path / "generator.keras")
+    for mine, average in zip(saved.variables, design.averages, strict=True):
+        np.testing.assert_array_equal(mine, average)
+    page = tmp_path / "page.html"
+    for average, generators in ((options[:-1], ["last", "averaged"]), (options, ["averaged"])):
+        assert run_here(generate.main, *average, "--page", page) == 0
+        text = re.search(r'type="application/json">(.*?)</script>', page.read_text())[1]
+        assert list(json.loads(text)["nets"][0]["generators"]) == generators
 
 
 def test_separate_pictures(root, tmp_path):
@@ -395,3 +422,10 @@ def test_a_named_run_must_be_there(tmp_path):
     assert "no trained run 'dense'" in err
     assert "(saved each minute): none; or use the weights" in err
     assert os.listdir(tmp_path) == []
+
+
+def test_a_process_of_its_own_is_quiet(tmp_path):
+    options = ("--root", tmp_path, "--shipped", "--design", "dcgan", "--count", 4)
+    code, out, err = finish(start("generate", *options))
+    assert (code, err) == (0, "")
+    assert "dcgan, 11,750 steps; seed 0" in out

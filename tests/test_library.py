@@ -112,6 +112,16 @@ def test_python_and_the_command_give_the_same_bytes_from_one_seed(tmp_path, smal
         build_design("dense-sgd", seed=-1)
 
 
+@pytest.mark.usefixtures("quick_runs")
+def test_a_run_is_named_by_a_word(tmp_path, monkeypatch):
+    monkeypatch.setattr(Run.__init__, "__defaults__", (tmp_path,))  # the repository
+    images = np.zeros((8, 12, 12), np.uint8)
+    build_design("dense-sgd", (12, 12, 1), batch_size=4).train(steps=2, images=images, run="mine")
+    design, steps = load("mine")
+    assert (design.name, steps) == ("dense-sgd", 2)
+    assert (tmp_path / "images" / "mine" / "final.png").exists()
+
+
 def test_keras_on_another_backend_is_refused(monkeypatch):
     """No other backend is installed here, so what Keras would say of itself is put in its place."""
     monkeypatch.setattr("keras.config.backend", lambda: "torch")

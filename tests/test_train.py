@@ -5,6 +5,7 @@ import functools
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -159,6 +160,25 @@ def test_training_outlives_the_reader_of_its_output(tmp_path, small_data, monkey
     with os.fdopen(writer, "w") as stdout, redirect_stdout(stdout):
         run_here(train.main, *command)
     assert Run("dense-sgd", tmp_path).checkpoints.steps() == [5]
+
+
+def test_a_terminal_shows_a_live_line(monkeypatch):
+    terminal = io.StringIO()
+    console = progress._Console(file=terminal, force_terminal=True, width=120, color_system=None)
+    monkeypatch.setattr(progress, "CONSOLE", console)
+    with progress.Report(3, 10) as report:
+        assert "compiling" in report.live.tasks[0].fields["rate"]
+        for done in (5, 7):
+            report.update(done, {"d_loss": 0.5, "g_loss": 0.75})
+    assert re.search("7/10 .* it/s .*d_loss 0.500 g_loss 0.750", terminal.getvalue())
+
+
+def test_a_terminal_that_is_gone_does_not_end_a_training(monkeypatch):
+    def gone(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(progress.CONSOLE, "print", gone)
+    progress.say("step 5")
 
 
 @pytest.mark.usefixtures("quick_runs")

@@ -15,7 +15,8 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line."""
 
     def error(self, message: str) -> None:
-        self.exit(BAD_INPUT, f"{self.prog}: {message} (--help lists the options)\n")
+        line = " ".join(message.split())
+        self.exit(BAD_INPUT, f"{self.prog}: {line} (--help lists the options)\n")
 
 
 def make_parser(module: str, description: str, which_run: str, **options: object) -> Parser:

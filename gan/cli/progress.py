@@ -27,12 +27,16 @@ class _Console(Console):
             super().on_broken_pipe()  # discards all later output
 
 
-CONSOLE = _Console(highlight=False)
+CONSOLE = _Console(highlight=False, emoji=False)
 
 
 def say(line: str) -> None:
-    """Print a line on stdout, above the live line if there is one."""
-    CONSOLE.print(line, markup=False, soft_wrap=True)
+    """Print a line on stdout, above the live line if there is one.
+
+    A training goes on if the line cannot be printed, because its terminal is gone.
+    """
+    with suppress(OSError):
+        CONSOLE.print(line, markup=False, soft_wrap=True)
 
 
 def warn(message: str) -> None:

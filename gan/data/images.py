@@ -160,7 +160,7 @@ def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnis
                 "put mnist.npz somewhere and set GAN_DATA to its path"
             ) from None
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f"{path} is a folder; this needs MNIST as one .npz with x_train and x_test")
     with disk_errors("read", path):
         images = [read_npz(path, array) for array in ("x_train", "x_test")]

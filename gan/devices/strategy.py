@@ -30,8 +30,6 @@ def choose_strategy(
     gpus = gpus[:devices]
     if gpus:
         tf.config.set_visible_devices(gpus, "GPU")
-        for gpu in gpus:  # take memory only as needed: a desktop may use the GPU, too
-            tf.config.experimental.set_memory_growth(gpu, True)
     if cluster := read_cluster():
         if devices and devices > 1 and not gpus:
             raise UserError(

@@ -72,7 +72,7 @@ def write_page(
             ("data", data["source"]),
             *config["versions"].items(),
         ],
-        "result": [*result(run, False), *result(run, True)],
+        "result": [*result(run, done, False), *result(run, done, True)],
     }
     # Only this character could end the script element.
     text = json.dumps(content).replace("<", "\\u003c")
@@ -85,10 +85,15 @@ def encoded(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
 
-def result(run: Run, average: bool) -> list[tuple[str, ...]]:
-    """The rows of the table of gan.evaluate's results, or none if there are no results."""
+def result(run: Run, done: int, average: bool) -> list[tuple[str, ...]]:
+    """The rows of the table of gan.evaluate's results, or none if there are no results.
+
+    Results of more than `done` steps are of a run that was since started over.
+    """
     try:
         found = json.loads(run.results(average).read_text())
+        if found["steps"] > done:
+            return []
         averaged = " of the averaged generator" if average else ""
         of = f"{found['count']:,} images{averaged}, after {found['steps']:,} steps"
         rows = [

@@ -21,6 +21,8 @@ def describe(design: Design, dataset: Dataset) -> dict:
     import keras
     import tensorflow as tf
 
+    replicas = design.distribute_strategy.num_replicas_in_sync
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     return {
         "design": design.name,
         "recipe": dataclasses.asdict(design.recipe),
@@ -32,6 +34,7 @@ def describe(design: Design, dataset: Dataset) -> dict:
             "images": list(dataset.images.shape),
             "resized_to": dataset.resized_to,
         },
+        "devices": f"{replicas} {kind}{'s' if replicas > 1 else ''}",
         "versions": {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
@@ -74,6 +77,9 @@ def changes(old: dict, new: dict, has_average: bool) -> Iterator[str]:
     if (versions := old["versions"]) != new["versions"]:
         began = ", ".join(f"{library} {version}" for library, version in versions.items())
         yield f"the run began with {began}; from here on its bytes may differ"
+    devices = old.get("devices", new["devices"])  # older runs do not say
+    if devices != new["devices"]:
+        yield f"the run was on {devices}, and is on {new['devices']}; its bytes may differ"
     before, decay = (each["recipe"].get("average_decay") for each in (old, new))
     if decay and not has_average:
         yield "the average of G's weights begins here"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHECKPOINT_SECONDS = 60.0  # a crash loses at most this much training
-RESERVED = {"reference"}  # the project's own files are in folders of this name
+RESERVED = r"reference|shipped-.*"  # folders of the project's own files, and of their pictures
 
 
 class Run:
@@ -49,7 +49,7 @@ class Run:
         if not is_name(name):
             raise UserError(
                 f"no run can be named {name!r}; use letters, digits, '.', '_' and '-', "
-                "and not the word reference"
+                "but not 'reference' or 'shipped-...'"
             )
         self.name = name
         self.root = Path(root)
@@ -82,14 +82,14 @@ class Run:
             raise UserError(
                 f"{self.root} is not a folder that can hold runs; choose another --root"
             ) from None
-        except PermissionError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}") from None
-        except (OSError, ValueError):
+        except (FileNotFoundError, IsADirectoryError, ValueError):
             pass
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}") from None
         for step in reversed(self.checkpoints.steps()):
             if (record := self.checkpoints.record(step)) and is_config(record["config"]):
                 return record["config"]
-        if path.exists() or self.checkpoints.steps():
+        if os.path.exists(path) or self.checkpoints.steps():
             raise UserError(
                 f"{path} is damaged or missing, and no checkpoint holds a copy; "
                 "gan.train --fresh starts the run over, another --name keeps it"
@@ -118,12 +118,12 @@ class Run:
     def check_folders(self) -> None:
         """Raise UserError if a link or a file is in the place of one of the run's folders."""
         for folder in (self.folder, self.images):
-            if folder.is_symlink():
+            if os.path.islink(folder):
                 raise UserError(
                     f"{folder} is a link, and a run writes only to its own folders; "
                     "choose another --name"
                 )
-            if folder.is_file():
+            if os.path.isfile(folder):
                 raise UserError(f"{folder} is a file; choose another --name")
 
     @contextmanager
@@ -164,19 +164,20 @@ class Run:
 
         `metrics` are the columns of its log. `fresh` deletes the files of an earlier run.
         """
+        text = json.dumps(config, indent=2) + "\n"  # raises before anything is deleted
         if fresh:
-            if self.metrics.exists():  # else the pictures are not a run's
-                remove(self.images)
+            endings = ("*.png", "*.gif", "*.html") if self.metrics.exists() else ()
+            pictures = [path for ending in endings for path in self.images.glob(ending)]
             results = map(self.results, (False, True))
             board = self.folder / "tensorboard"
-            for path in (self.checkpoints.folder, self.metrics, board, *results):
+            for path in (*pictures, self.checkpoints.folder, self.metrics, board, *results):
                 remove(path)
         self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
         self.images.mkdir(parents=True, exist_ok=True)
         for folder in (self.folder, self.checkpoints.folder, self.images):
             sweep(folder)
         with replacing(self.folder / "config.json") as temporary:
-            temporary.write_text(json.dumps(config, indent=2) + "\n")
+            temporary.write_text(text)
         with replacing(self.metrics) as temporary:
             if step:  # the log up to the checkpoint only: later steps will run again
                 shutil.copyfile(self.checkpoints.path(step) / "metrics.csv", temporary)
@@ -236,4 +237,5 @@ class Run:
 
 def is_name(name: str) -> bool:
     """Whether a run may have this name: a plain folder name that the project does not use."""
-    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)) and name not in RESERVED
+    allowed = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)
+    return bool(allowed) and not re.fullmatch(RESERVED, name, re.IGNORECASE)

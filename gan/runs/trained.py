@@ -16,7 +16,7 @@ from gan.designs import DESIGNS, build_design
 from gan.runs.config import settings
 from gan.runs.run import REPOSITORY, Run, is_name
 from gan.runs.weights import load_weights, net_variables
-from gan.support.errors import UserError
+from gan.support.errors import UserError, disk_errors
 from gan.support.files import shown_path
 
 if TYPE_CHECKING:
@@ -54,9 +54,10 @@ class Shipped:
 
 def find_runs(root: Path | str) -> list[Run]:
     """The runs under `root` that have a checkpoint, newest last."""
-    folders = (Path(root) / "experiments").glob("*/checkpoints")
-    runs = [Run(folder.parent.name, root) for folder in folders if is_name(folder.parent.name)]
-    runs = [run for run in runs if run.checkpoints.steps()]
+    with disk_errors("read", Path(root)):
+        names = [path.parent.name for path in (Path(root) / "experiments").glob("*/checkpoints")]
+        runs = [Run(name, root) for name in names if is_name(name)]
+        runs = [run for run in runs if run.checkpoints.steps()]
 
     def last_trained(run: Run) -> float:
         try:

@@ -29,6 +29,8 @@ def disk_errors(done: str, path: Path) -> Iterator[None]:
     """Turn an OSError in the block into a UserError: `path` cannot be `done` (read, written)."""
     try:
         yield
+    except BrokenPipeError:  # the reader of our output is gone
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{error.filename or path} cannot be {done}: {reason}") from None

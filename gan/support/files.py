@@ -20,8 +20,10 @@ def temporary_beside(path: Path) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path; on success, what the block wrote there replaces `path`.
 
-    The block may create a file or a folder. After an exception `path` is unchanged.
+    The block may create a file or a folder. After an exception `path` is unchanged. If `path` is a
+    link, the file that it names is replaced.
     """
+    path = Path(os.path.realpath(path))
     temporary = temporary_beside(path)
     try:
         yield temporary
@@ -41,7 +43,8 @@ def sweep(folder: Path) -> None:
     """Delete the temporary files that killed processes left in `folder`."""
     for temporary in folder.glob(".*.tmp.*"):
         process = temporary.name.split(".")[1]
-        if process.isdecimal() and not _is_alive(int(process)):
+        mine = process == str(os.getpid())  # in a container each process may be number 1
+        if mine or (process.isdecimal() and not _is_alive(int(process))):
             remove(temporary)
 
 
@@ -70,6 +73,14 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def check_file(path: Path, what: str) -> None:
+    """Raise UserError if `path`, called `what`, is a folder or a device: no place for a file."""
+    if os.path.isdir(path):
+        raise UserError(f"{what} must be a file, but {path} is a folder")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UserError(f"{what} must be a file, but {path} is a device or a pipe")
 
 
 def make_folder(folder: Path) -> None:

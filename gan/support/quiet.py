@@ -25,7 +25,9 @@ def _start() -> None:
 
             with suppress(RuntimeError):  # TensorFlow is already running; see `is_exact`
                 tf.config.threading.set_inter_op_parallelism_threads(1)
-            tf.config.list_physical_devices()  # searches for GPUs, and logs it
+            for gpu in tf.config.list_physical_devices("GPU"):  # the search for GPUs is logged
+                with suppress(RuntimeError):  # take memory only as needed: others may use the GPU
+                    tf.config.experimental.set_memory_growth(gpu, True)
             # On the gradient of dcgan's convolutions this pass prints an error, changes nothing.
             tf.config.optimizer.set_experimental_options({"remapping": False})
         except Exception:

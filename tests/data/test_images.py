@@ -45,6 +45,11 @@ def test_an_npz_as_keras_lays_it_out(tmp_path):
     assert dataset.digest != quiet(write_npz(tmp_path / "b.npz", x_train=IMAGES[:4])).digest
 
 
+def test_an_npz_in_fortran_order(tmp_path):
+    path = write_npz(tmp_path / "a.npz", x_train=np.asfortranarray(IMAGES))
+    np.testing.assert_array_equal(quiet(path).images[..., 0], IMAGES)
+
+
 def test_a_compressed_npz(tmp_path):
     np.savez_compressed(tmp_path / "small.npz", x_train=IMAGES)
     np.testing.assert_array_equal(quiet(str(tmp_path / "small.npz")).images[..., 0], IMAGES)

@@ -17,6 +17,7 @@ from gan.designs import DESIGNS, build_design
 from gan.devices import strategy as distribute
 from gan.layers.replicas import BatchNormalization, Dropout, global_mean, my_slice, replica_id
 from gan.runs import Run
+from gan.support import quiet
 from gan.support.errors import UserError
 from gan.training import average as averaging
 from gan.training import steps as stepping
@@ -94,6 +95,7 @@ def test_statistics_of_each_replicas_own_slice_leave_the_scale_of_losses_and_gra
     their_losses, their_way = trained(name, 2, synchronised=False)
     np.testing.assert_allclose(their_losses, losses, atol=LOSSES_APART)
     assert np.square(their_way - way).mean() < OUTPUTS_APART**2 * np.square(way).mean()
+    assert np.abs(their_way - way).max() > 100 * OUTPUTS * np.abs(way).max()  # not the whole batch
 
 
 @pytest.mark.parametrize(("count", "replicas", "largest"), [(96, 5, 20), (10, 4, 3), (8, 4, 2)])
@@ -140,17 +142,14 @@ def test_which_devices_are_chosen(monkeypatch):
 
 
 @pytest.mark.parametrize(("found", "wanted", "used"), [(1, None, 1), (3, None, 3), (3, 2, 2)])
-def test_gpus_are_taken_with_growing_memory(monkeypatch, found, wanted, used):
+def test_gpus_are_taken(monkeypatch, found, wanted, used):
     gpus = [tf.config.PhysicalDevice(f"GPU:{n}", "GPU") for n in range(found)]
-    visible, growing = [], []
+    visible = []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
     monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: visible.extend(gpus))
-    monkeypatch.setattr(
-        tf.config.experimental, "set_memory_growth", lambda gpu, on: growing.append(gpu)
-    )
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: devices)
     strategy, phrase = distribute.choose_strategy(wanted)
-    assert visible == growing == gpus[:used]
+    assert visible == gpus[:used]
     if used == 1:
         assert (strategy, phrase) == (tf.distribute.get_strategy(), "GPU")
     else:
@@ -160,13 +159,25 @@ def test_gpus_are_taken_with_growing_memory(monkeypatch, found, wanted, used):
         distribute.choose_strategy(4)
 
 
+def test_a_gpu_is_given_memory_only_as_it_is_needed(monkeypatch):
+    gpus, growing = [tf.config.PhysicalDevice("GPU:0", "GPU")], []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda gpu, on: growing.append(gpu)
+    )
+    quiet._start()
+    assert growing == gpus
+
+
 @pytest.mark.usefixtures("quick_runs")
 def test_a_run_moves_between_numbers_of_devices(tmp_path, small_data, monkeypatch, capsys):
     monkeypatch.setattr(distribute, "choose_strategy", lambda n, *_: (mirrored(n), f"{n} devices"))
     common = ["dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 6]
     for devices, steps in ((1, 3), (2, 6), (1, 9)):
         assert run_here(train.main, *common, "--devices", devices, "--steps", steps) == 0
-        assert (steps == 3) or f"going on after step {steps - 3}" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert (steps == 3) or f"going on after step {steps - 3}" in out
+        assert (steps != 6) or "was on 1 CPU, and is on 2 CPUs; its bytes may differ" in out
     rows = Run("dense-sgd", tmp_path).metrics.read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == [str(step) for step in range(9)]
 

@@ -10,6 +10,9 @@ import pytest
 from conftest import BROWSER, run_here
 
 from gan import generate, train
+from gan.evaluation.metrics import FIGURES
+from gan.pictures import page
+from gan.pictures.gallery import Gallery
 from gan.runs import Run
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
@@ -72,6 +75,31 @@ def test_the_command_to_go_on_goes_on(run, small_data, capsys):
     assert run_here(train.main, *words) == 0
     assert "going on after step 7" in capsys.readouterr().out
     assert Run("dense", longer).checkpoints.steps()[-1] == 14
+
+
+def test_while_a_run_trains_its_page_keeps_up_and_says_so(tmp_path, small_data, monkeypatch):
+    pages, publish = [], Gallery.publish
+
+    def publish_and_read(gallery, done, *rest, training):
+        publish(gallery, done, *rest, training=training)
+        _, found = content(gallery.run)
+        pages.append((done, found["done"], found["training"]))
+
+    monkeypatch.setattr(Gallery, "publish", publish_and_read)
+    options = ("--root", tmp_path, "--data", small_data, "--batch-size", 8, "--steps", 7)
+    assert run_here(train.main, "dense-sgd", *options, "--checkpoint-seconds", 1e-9) == 0
+    assert len(pages) > 3  # after the first call, and with each checkpoint
+    assert pages == [(done, done, done < 7) for done, *_ in pages]
+    assert train.parse(["dense"]).checkpoint_seconds == 60
+
+
+def test_results_of_a_run_that_was_since_started_over_are_not_shown(tmp_path):
+    other, figures = Run("other", tmp_path), dict.fromkeys(FIGURES, 1.0)
+    other.folder.mkdir(parents=True)
+    found = {"count": 100, "steps": 7, "figures": figures, "floor": figures}
+    other.results(average=False).write_text(json.dumps(found))
+    assert len(page.result(other, done=7, average=False)) == 1 + len(FIGURES)
+    assert page.result(other, done=6, average=False) == []
 
 
 def test_losses_are_shown_on_the_scale_of_ln_2(run, tmp_path):

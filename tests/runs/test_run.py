@@ -59,9 +59,12 @@ def test_a_finished_run_says_so_and_can_be_made_longer_or_begun_anew(
     assert run.checkpoints.steps()[-1] == 12
     stale = run.images / "stale.png"
     stale.write_text("of the old run")
+    mine = run.images / "photo.jpg"
+    mine.write_text("of the user")
     capsys.readouterr()
     assert run_here(train.main, *command, "--fresh") == 0
     assert "starting over; the run had 12 steps" in capsys.readouterr().out
+    mine.unlink()
     assert contents(run) == before
     assert not stale.exists()
 
@@ -193,8 +196,16 @@ def test_variables_of_another_checkpoint_are_refused(tmp_path, three_checkpoints
     *_, older, newest = run.checkpoints.steps()
     for path in run.checkpoints.path(older).glob("variables.*"):
         shutil.copyfile(path, run.checkpoints.path(newest) / path.name)
+    design = build_design("dense-sgd", batch_size=8)
     with pytest.raises(UserError, match="its variables are damaged"):
-        run.checkpoints.restore(newest, build_design("dense-sgd", batch_size=8), run.config())
+        run.checkpoints.restore(newest, design, run.config())
+
+    # A whole checkpoint, of another run or under the name of another step.
+    with pytest.raises(UserError, match="it belongs to another step or run"):
+        run.checkpoints.restore(older, design, run.config() | {"seed": 5})
+    run.checkpoints.path(older).rename(run.checkpoints.path(99))
+    with pytest.raises(UserError, match="it belongs to another step or run"):
+        run.checkpoints.restore(99, design, run.config())
 
 
 def test_what_was_never_trained_is_not_loaded(tmp_path, three_checkpoints, monkeypatch):
@@ -328,7 +339,9 @@ BAD = {
     "missing data": (["dense", "--data", "nowhere.npz"], "no data 'nowhere.npz'"),
     "setting it lacks": (["dense-sgd", "--beta-1", "0.5"], "no setting 'beta_1'"),
     "name out of the folder": (["dense", "--name", "../x"], "no run can be named '../x'"),
-    "name of the shipped": (["dense", "--name", "reference"], "no run can be named"),
+    "name of the shipped": (["dense", "--name", "Reference"], "no run can be named"),
+    "name of their pictures": (["dense", "--name", "shipped-dense"], "no run can be named"),
+    "a word of two lines": (["dense", "--two\nlines"], "unrecognized arguments: --two lines"),
     "another batch size": (["dense", "--batch-size", "9"], "started with batch_size 8, not 9"),
     "another learning rate": (["dense", "--learning-rate", "0.1"], "learning_rate 0.0002, not 0.1"),
     "an empty name": (["dense", "--name", ""], "must not be empty"),
@@ -366,6 +379,10 @@ def test_a_root_that_is_a_file(tmp_path, small_data, capsys):
     err = capsys.readouterr().err
     assert "not a folder that can hold runs" in err
     assert err.count("\n") == 1
+    assert run_here(train.main, *small_run(tmp_path / ("x" * 300), small_data)) == 2
+    err = capsys.readouterr().err
+    assert "config.json cannot be read: File name too long" in err
+    assert err.count("\n") == 1
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "dense-sgd").write_text("")
     for more in ((), ("--fresh",)):
@@ -395,7 +412,7 @@ def test_help_comes_without_loading_tensorflow(module):
 
 
 def test_help_of_a_design_shows_its_own_settings(capsys):
-    assert run_here(train.main, "--name", "dense", "dcgan", "--help") == 0
+    assert run_here(train.main, "dcgan", "--name", "dense", "--help") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "(default: 256)" in text
     assert (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_here, variables
+from conftest import draw_nothing, run_here, variables
 from PIL import Image
 from test_train import contents
 
@@ -53,7 +53,13 @@ def rows(run):
 def test_it_changes_nothing_and_each_row_is_there_once(command, monkeypatch):
     plain = command("plain", "--steps", 40)
     every = ("--evaluate-every", 20)
+    drawn = []  # what the last picture of the curves was drawn from
+    monkeypatch.setattr(
+        "gan.pictures.gallery.draw_curves",
+        lambda *parts: drawn.append(parts[2]) or draw_nothing(*parts),
+    )
     whole = command("whole", "--steps", 40, *every)
+    assert [row["step"] for row in drawn[-1]] == [20, 20, 40, 40]
     expected = [(step, name) for step in (20, 40) for name in ("last", "averaged")]
     assert [row[:2] for row in rows(whole)] == expected
     assert contents(whole) == contents(plain)

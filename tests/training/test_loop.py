@@ -12,7 +12,8 @@ from gan.designs import DESIGNS, build_design
 from gan.recipe import override
 from gan.runs import Run
 from gan.support.errors import RunError, UserError
-from gan.training.steps import compile_steps
+from gan.training import steps as stepping
+from gan.training.steps import compile_steps, pace
 
 IMAGES = draw_digits(20, seed=2)[0][..., np.newaxis]
 
@@ -45,6 +46,7 @@ def test_shuffled_order_takes_every_image_once_an_epoch_and_keeps_the_rest():
     for epoch in epochs:
         assert sorted(np.concatenate(epoch).tolist()) == list(range(20))
     assert epochs[0] != epochs[1]
+    assert (Schedule(plan.recipe, 20, seed=4).order(0) != plan.order(0)).any()
     assert [plan.run_end(step) for step in range(6)] == [2, 2, 3, 5, 5, 6]
     assert schedule("shuffled", "kept", batch_size=10).run_end(0) == 2  # no rest, one size
 
@@ -113,6 +115,25 @@ def test_the_compiled_loop_runs_the_step_on_the_images_and_noise_of_its_number(n
         expected = [float(figures[key]) for key in eager.loss_names]
         np.testing.assert_allclose(run_steps(step, 1)[0], expected, atol=1e-3)
     assert name != "dcgan" or eager.noise_counts(4) == (8,)
+
+
+def test_a_call_grows_to_100_steps_and_lasts_a_quarter_of_a_second():
+    assert pace(8, 8, seconds=60.0) == 1
+    assert pace(8, 8, seconds=0.001) == 16
+    assert pace(80, 80, seconds=0.001) == 100
+    assert pace(100, 100, seconds=0.5) == 50
+
+
+def test_images_stay_uint8_until_their_step(monkeypatch):
+    seen = []
+    scale = stepping.scale_pixels
+    monkeypatch.setattr(
+        stepping, "scale_pixels", lambda pixels: seen.append(pixels) or scale(pixels)
+    )
+    design = build_design("dense-sgd", (12, 12, 1), batch_size=4)
+    schedule = Schedule(design.recipe, len(IMAGES), seed=0)
+    stepping.compile_steps(design, IMAGES[:, 8:20, 8:20], schedule)(0, 1)
+    assert {(pixels.dtype, *pixels.shape) for pixels in seen} == {(tf.uint8, 4, 12, 12, 1)}
 
 
 def test_steps_give_the_same_bytes_however_they_are_cut_into_calls():
