@@ -424,6 +424,7 @@ def test_a_named_run_must_be_there(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_is_quiet(tmp_path):
     options = ("--root", tmp_path, "--shipped", "--design", "dcgan", "--count", 4)
     code, out, err = finish(start("generate", *options))
