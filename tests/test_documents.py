@@ -7,6 +7,7 @@ from conftest import run_here
 
 from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
+from gan.designs import find_recipe
 
 LIBRARIES = ("tf_keras", "torch")
 
@@ -22,7 +23,8 @@ def test_a_wrong_name_is_refused(monkeypatch, capsys):
 def test_a_stopped_training_goes_on_to_the_same_images(name, tmp_path, monkeypatch):
     for library in LIBRARIES:
         pytest.importorskip(library, reason=f"{library} comes with `make .venv/experiments`")
-    images = (draw_digits(3 * 128, seed=1)[0] / 127.5 - 1).astype("float32")[..., np.newaxis]
+    count = 3 * find_recipe(name).batch_size  # a pass of three steps, as each save ends a pass
+    images = (draw_digits(count, seed=1)[0] / 127.5 - 1).astype("float32")[..., np.newaxis]
     monkeypatch.setattr(reproduce_documents, "EPOCH", 3)
     monkeypatch.setattr(reproduce_documents, "EPOCHS", {"d-on-g": 2})
     monkeypatch.setattr(Schedule, "steps_per_epoch", 3)
