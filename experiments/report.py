@@ -42,20 +42,24 @@ def title(measure: str) -> str:
     return name + ARROWS.get(better.split(",")[0], "")
 
 
+def label(name: str, precision: str) -> str:
+    """Return what a table calls the runs of a design in `precision`."""
+    return f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
+
+
 def reproductions() -> str:
     """Return every design at full length, and its document's own code: mean and range of seeds."""
     titles = map(title, (*SHOWN, "nearest_training_image"))
     lines = [f"| design | steps | seeds | minutes | {' | '.join(titles)} |"]
     lines += ["|---" * (5 + len(SHOWN)) + "|"]
 
-    def add(label: str, runs: list[dict], minutes: str = "") -> None:
-        cells = [label, f"{runs[0]['steps']:,}", str(len(runs)), minutes]
+    def add(what: str, runs: list[dict], minutes: str = "") -> None:
+        cells = [what, f"{runs[0]['steps']:,}", str(len(runs)), minutes]
         cells += [spread(runs, measure) for measure in (*SHOWN, "nearest_training_image")]
         lines.append(f"| {' | '.join(cells)} |")
 
     for name, precision, runs, minutes in reproduced():
-        bfloat16 = ", bfloat16" if precision == "bfloat16" else ""
-        add(f"`{name}`{bfloat16}", runs, f"{minutes:.0f}")
+        add(label(name, precision), runs, f"{minutes:.0f}")
         if precision == "float32":
             for run in stored(FIGURES / name / "result.json").get("earlier", []):
                 add(f"`{name}`, seed {run['seed']}, rounded differently", [run])
@@ -80,8 +84,7 @@ def averaged() -> str:
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for name, precision, runs, minutes in reproduced():
         if runs := [run for run in runs if "average" in run]:
-            trained = f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
-            cells = [trained, str(len(runs)), spread(runs, "frechet_distance")]
+            cells = [label(name, precision), str(len(runs)), spread(runs, "frechet_distance")]
             cells += [spread(runs, name, "average") for name in ("frechet_distance", *shown)]
             near = [as_near(run) for run in runs]
             share = max(near) / runs[0]["steps"] if all(near) else None
@@ -104,11 +107,10 @@ def distances() -> str:
     lines = [f"| design | generator | {' | '.join(shares)} |", "|---" * 13 + "|"]
     for name, precision, runs, _ in reproduced():
         if runs := [run for run in runs if "distances" in run]:
-            trained = f"`{name}`" + (", bfloat16" if precision == "bfloat16" else "")
             for kind, generator in (("last", "last"), ("average", "averaged")):
                 parts = zip(*(run["distances"] for run in runs), strict=True)
                 cells = [f"{mean(each[kind] for each in part):.0f}" for part in parts]
-                lines.append(f"| {trained} | {generator} | {' | '.join(cells)} |")
+                lines.append(f"| {label(name, precision)} | {generator} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
