@@ -95,7 +95,7 @@ test-page: .venv/installed  ## run the tests of the pages in headless Chromium (
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || apt-get install -y chromium
 	@$(RUN) pytest -q -m browser tests
 
-test-faults: .venv/installed  ## kill, damage and misuse the commands (20 minutes)
+test-faults: .venv/installed  ## kill, damage and misuse the commands (half an hour)
 	@.venv/bin/python tests/faults.py $(ARGS)
 
 lint: .venv/installed  ## check style, format and the direction of imports
