@@ -95,10 +95,42 @@ def averaged() -> str:
     return "\n".join(lines)
 
 
-def as_near(run: dict) -> int | None:
-    """The first measured step whose averaged generator is as near as the last one at the end."""
-    end = run["distances"][-1]["last"]
-    return next((each["steps"] for each in run["distances"] if each["average"] <= end), None)
+def as_near(run: dict, distance: float | None = None) -> int | None:
+    """The first measured step whose averaged generator is within `distance`.
+
+    The default is the distance of the run's last generator at the end.
+    """
+    distance = distance or run["distances"][-1]["last"]
+    return next((each["steps"] for each in run["distances"] if each["average"] <= distance), None)
+
+
+def shortest() -> str:
+    """Return how soon the averaged generators are as near as the document's training at its end.
+
+    That is the mean distance of the last generators in float32.
+    """
+    found = {(name, precision): each for name, precision, *each in reproduced()}
+    lines = ["| design | Fréchet distance at the end | minutes | float32 | bfloat16 |"]
+    lines += ["|---" * 5 + "|"]
+    for name in DESIGNS:
+        runs, minutes = found[name, "float32"]
+        end = mean(run["figures"]["frechet_distance"] for run in runs)
+        cells = [f"`{name}`", f"{end:.0f}", f"{minutes:.0f}"]
+        for precision in ("float32", "bfloat16"):
+            cells.append(reached(end, *found.get((name, precision), ([], 0.0))))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def reached(distance: float, runs: list[dict], minutes: float) -> str:
+    """Return when the averaged generator is within `distance`; of several seeds, the latest."""
+    near = [as_near(run, distance) for run in runs if "distances" in run]
+    if not all(near):
+        return "never"
+    if not near:
+        return ""
+    steps = max(near)
+    return f"{steps:,} steps, {minutes * steps / runs[0]['steps']:.1f} minutes"
 
 
 def distances() -> str:
@@ -188,6 +220,7 @@ def faults() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "reproductions": reproductions,
     "averaged": averaged,
+    "shortest": shortest,
     "distances": distances,
     "results": results,
     "digits": digits,
