@@ -86,7 +86,7 @@ def averaged() -> str:
         if runs := [run for run in runs if "average" in run]:
             cells = [label(name, precision), str(len(runs)), spread(runs, "frechet_distance")]
             cells += [spread(runs, name, "average") for name in ("frechet_distance", *shown)]
-            near = [as_near(run) for run in runs]
+            near = [as_near(run, run["distances"][-1]["last"]) for run in runs]
             share = max(near) / runs[0]["steps"] if all(near) else None
             cells += [f"{max(near):,} steps" if share else "never", "", ""]
             if share:
@@ -95,12 +95,8 @@ def averaged() -> str:
     return "\n".join(lines)
 
 
-def as_near(run: dict, distance: float | None = None) -> int | None:
-    """The first measured step whose averaged generator is within `distance`.
-
-    The default is the distance of the run's last generator at the end.
-    """
-    distance = distance or run["distances"][-1]["last"]
+def as_near(run: dict, distance: float) -> int | None:
+    """The first measured step whose averaged generator is within `distance` of MNIST."""
     return next((each["steps"] for each in run["distances"] if each["average"] <= distance), None)
 
 
