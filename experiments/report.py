@@ -60,12 +60,12 @@ def reproductions() -> str:
 
     for name, precision, runs, minutes in reproduced():
         add(label(name, precision), runs, f"{minutes:.0f}")
-        if precision == "float32":
-            for run in stored(FIGURES / name / "result.json").get("earlier", []):
-                add(f"`{name}`, seed {run['seed']}, rounded differently", [run])
-            if (path := FIGURES / name / "document.json").exists():
-                document = DESIGNS[name].summary.split(": ")[1]
-                add(f"{document}'s own code", stored(path)["runs"])
+        for run in stored(FIGURES / name / "result.json").get("earlier", []):
+            if run["precision"] == precision:
+                add(f"{label(name, precision)}, seed {run['seed']}, rounded differently", [run])
+        if precision == "float32" and (path := FIGURES / name / "document.json").exists():
+            document = DESIGNS[name].summary.split(": ")[1]
+            add(f"{document}'s own code", stored(path)["runs"])
     cells = [format(floor()[name], MEASURES[name][1]) for name in SHOWN]
     lines.append(f"| real training images | | | | {' | '.join(cells)} | 1 |")
     return "\n".join(lines)
