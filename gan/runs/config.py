@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import platform
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ def describe(design: Design, dataset: Dataset) -> dict:
 
     replicas = design.distribute_strategy.num_replicas_in_sync
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    devices = f"{replicas} {kind}{'s' if replicas > 1 else ''}"
+    if kind == "CPU":
+        devices += f" with {cores()} core{'s' if cores() > 1 else ''}"
     return {
         "design": design.name,
         "recipe": dataclasses.asdict(design.recipe),
@@ -34,7 +38,7 @@ def describe(design: Design, dataset: Dataset) -> dict:
             "images": list(dataset.images.shape),
             "resized_to": dataset.resized_to,
         },
-        "devices": f"{replicas} {kind}{'s' if replicas > 1 else ''}",
+        "devices": devices,
         "versions": {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
@@ -42,6 +46,13 @@ def describe(design: Design, dataset: Dataset) -> dict:
             "numpy": np.__version__,
         },
     }
+
+
+def cores() -> int:
+    """The number of cores that this process may use. They share sums, so rounding depends on it."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; a process may be bound to some of the cores
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def settings(config: dict) -> dict:

@@ -4,6 +4,8 @@ import errno
 import functools
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import REPOSITORY, finish, run_here, start, variables
 from PIL import Image
 from test_train import contents
@@ -21,7 +24,7 @@ from test_train import small_run as dense_run
 from gan import train
 from gan.data import images as data
 from gan.designs import build_design
-from gan.runs import Run, find_runs, load
+from gan.runs import Run, config, find_runs, load
 from gan.runs.checkpoints import Checkpoints
 from gan.support.errors import UserError
 
@@ -109,6 +112,22 @@ def test_an_epoch_is_a_pass_through_the_data(tmp_path, small_data):
     command = ("dense-sgd", "--root", tmp_path, "--data", small_data, "--epochs", 2)
     assert run_here(train.main, *command, "--batch-size", 20) == 0
     assert Run("dense-sgd", tmp_path).checkpoints.steps() == [20]
+
+
+def test_a_run_says_that_it_goes_on_with_other_cores_or_versions(
+    tmp_path, small_data, monkeypatch, capsys
+):
+    command = ("dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
+    assert run_here(train.main, *command, "--steps", 2) == 0
+    assert run_here(train.main, *command, "--steps", 3) == 0
+    assert "its bytes may differ" not in capsys.readouterr().out
+    monkeypatch.setattr(config, "cores", lambda: 64)
+    began = f"began with python {platform.python_version()}, tensorflow {tf.__version__}, "
+    monkeypatch.setattr(platform, "python_version", lambda: "3.99")
+    assert run_here(train.main, *command, "--steps", 4) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"was on 1 CPU with \d+ cores?, and is on 1 CPU with 64 cores; its bytes", out)
+    assert began in out
 
 
 def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch, capsys):
