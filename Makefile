@@ -55,7 +55,7 @@ ranked: .venv/installed  ## measure what --nice costs in diversity (15 minutes)
 next-steps: .venv/installed  ## train dense with other latent sizes, lengths and data (50 minutes)
 	@.venv/bin/python experiments/next_steps.py $(ARGS)
 
-batchnorm: .venv/installed  ## measure what the BatchNorm of 2018 changes in dense (15 minutes)
+batchnorm: .venv/installed  ## measure what the BatchNorm of 2018 changes in dense (20 minutes)
 	@.venv/bin/python experiments/batchnorm.py $(ARGS)
 
 theory: .venv/installed  ## compare a trained discriminator with the best possible one (1 minute)

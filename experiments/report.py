@@ -204,6 +204,22 @@ def digits() -> str:
     return "\n".join(lines)
 
 
+def batchnorm() -> str:
+    """Return `dense` with the BatchNorm of Keras 3 and of 2018: mean and range of the seeds."""
+    shown = ("precision", "recall", "coverage")
+    titles = ["BatchNorm", "seeds", "Fréchet distance ↓", "averaged ↓", *map(title, shown)]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    usual, old = FIGURES / "dense" / "result.json", FIGURES / "batchnorm.json"
+    for what, runs in (("of Keras 3", stored(usual)["float32"]), ("of 2018", stored(old)["runs"])):
+        cells = [what, str(len(runs)), spread(runs, "frechet_distance")]
+        cells += [
+            spread(runs, "frechet_distance", "average"),
+            *(spread(runs, name) for name in shown),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def faults() -> str:
     """Return the counts of `make test-faults`."""
     result = stored(FIGURES / "faults.json")
@@ -220,6 +236,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "distances": distances,
     "results": results,
     "digits": digits,
+    "batchnorm": batchnorm,
     "parity": lambda: parity.table(stored(parity.RESULT)),
     "speed": lambda: benchmark.table(stored(benchmark.RESULT)).split("\n\n")[0],
     "whole": lambda: benchmark.table(stored(benchmark.RESULT)).split("\n\n")[1],
