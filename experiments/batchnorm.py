@@ -70,7 +70,8 @@ def main() -> int:
         for kind in ("figures", "average"):
             images = draw(run, design, outcome.done, average=kind == "average")[1]
             found[kind] = measure(images, mnist)["figures"]
-        runs.append({"seed": seed, "steps": outcome.done, "commit": version, **found})
+        about = {"commit": version, "devices": run.config()["devices"]}
+        runs.append({"seed": seed, "steps": outcome.done, **about, **found})
         if not options.steps:
             store(RESULT, "make batchnorm", {"runs": runs})
         last, average = (found[kind]["frechet_distance"] for kind in ("figures", "average"))
