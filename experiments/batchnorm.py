@@ -70,7 +70,7 @@ def main() -> int:
         for kind in ("figures", "average"):
             images = draw(run, design, outcome.done, average=kind == "average")[1]
             found[kind] = measure(images, mnist)["figures"]
-        about = {"commit": version, "devices": run.config()["devices"]}
+        about = {"commit": version, "cores": run.config().get("cores")}
         runs.append({"seed": seed, "steps": outcome.done, **about, **found})
         if not options.steps:
             store(RESULT, "make batchnorm", {"runs": runs})

@@ -206,16 +206,14 @@ def digits() -> str:
 
 def batchnorm() -> str:
     """Return `dense` with the BatchNorm of Keras 3 and of 2018: mean and range of the seeds."""
-    shown = ("precision", "recall", "coverage")
+    shown = ("classifier_score", "precision", "recall", "coverage", "nearest_training_image")
     titles = ["BatchNorm", "seeds", "Fréchet distance ↓", "averaged ↓", *map(title, shown)]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     usual, old = FIGURES / "dense" / "result.json", FIGURES / "batchnorm.json"
     for what, runs in (("of Keras 3", stored(usual)["float32"]), ("of 2018", stored(old)["runs"])):
-        cells = [what, str(len(runs)), spread(runs, "frechet_distance")]
-        cells += [
-            spread(runs, "frechet_distance", "average"),
-            *(spread(runs, name) for name in shown),
-        ]
+        cells = [what, str(len(runs))]
+        cells += [spread(runs, "frechet_distance", kind) for kind in ("figures", "average")]
+        cells += [spread(runs, name) for name in shown]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

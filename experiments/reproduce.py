@@ -157,10 +157,16 @@ def main() -> int:
         if seed == 0 and not label:
             keep(run, name, design, steps)
         runs = {each["seed"]: each for each in result.get(precision, [])}
-        runs[seed] = {"seed": seed, "steps": steps, "date": date.today().isoformat()}
-        runs[seed] |= {"commit": version, "devices": run.config().get("devices")}
-        runs[seed]["distances"] = distances
-        runs[seed] |= {"figures": found["figures"], "average": averaged["figures"]}
+        runs[seed] = {
+            "seed": seed,
+            "steps": steps,
+            "date": date.today().isoformat(),
+            "commit": version,
+            "cores": run.config().get("cores"),
+            "distances": distances,
+            "figures": found["figures"],
+            "average": averaged["figures"],
+        }
         result |= {precision: [runs[seed] for seed in sorted(runs)], "floor": found["floor"]}
         kept = {key: result[key] for key in KINDS if key in result}
         store(path, f"make reproduce-{name}", kept)

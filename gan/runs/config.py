@@ -24,9 +24,6 @@ def describe(design: Design, dataset: Dataset) -> dict:
 
     replicas = design.distribute_strategy.num_replicas_in_sync
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    devices = f"{replicas} {kind}{'s' if replicas > 1 else ''}"
-    if kind == "CPU":
-        devices += f" with {cores()} core{'s' if cores() > 1 else ''}"
     return {
         "design": design.name,
         "recipe": dataclasses.asdict(design.recipe),
@@ -38,7 +35,8 @@ def describe(design: Design, dataset: Dataset) -> dict:
             "images": list(dataset.images.shape),
             "resized_to": dataset.resized_to,
         },
-        "devices": devices,
+        "devices": f"{replicas} {kind}{'s' if replicas > 1 else ''}",
+        "cores": cores() if kind == "CPU" else None,
         "versions": {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
@@ -49,8 +47,14 @@ def describe(design: Design, dataset: Dataset) -> dict:
 
 
 def cores() -> int:
-    """The number of cores that this process may use. They share sums, so rounding depends on it."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; a process may be bound to some of the cores
+    """The number of cores that share an operation: its rounding depends on it."""
+    import tensorflow as tf
+
+    if chosen := tf.config.threading.get_intra_op_parallelism_threads():
+        return chosen
+    if (chosen := os.environ.get("TF_NUM_INTRAOP_THREADS", "")).isdecimal() and int(chosen):
+        return int(chosen)
+    if hasattr(os, "sched_getaffinity"):  # Linux, where a process can be bound to some cores
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -91,6 +95,9 @@ def changes(old: dict, new: dict, has_average: bool) -> Iterator[str]:
     devices = old.get("devices", new["devices"])  # older runs do not say
     if devices != new["devices"]:
         yield f"the run was on {devices}, and is on {new['devices']}; its bytes may differ"
+    was, now = old.get("cores"), new["cores"]  # None: on GPUs, or an older run
+    if was and now and was != now:
+        yield f"the run used {was} core(s), and uses {now}; its bytes may differ"
     before, decay = (each["recipe"].get("average_decay") for each in (old, new))
     if decay and not has_average:
         yield "the average of G's weights begins here"

@@ -1,7 +1,7 @@
 """The folders of a run: its settings, its progress and its output.
 
 experiments/<run>/lock             held by the process that trains the run
-experiments/<run>/config.json      design, recipe, seed, data, versions
+experiments/<run>/config.json      design, recipe, seed, data, devices, versions
 experiments/<run>/metrics.csv      one row for each step, in order
 experiments/<run>/checkpoints/     the newest 3, and those the document keeps
 experiments/<run>/evaluations.csv  figures of the images while it trains (--evaluate-every)

@@ -5,7 +5,6 @@ import functools
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -118,16 +117,41 @@ def test_a_run_says_that_it_goes_on_with_other_cores_or_versions(
     tmp_path, small_data, monkeypatch, capsys
 ):
     command = ("dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 8)
-    assert run_here(train.main, *command, "--steps", 2) == 0
-    assert run_here(train.main, *command, "--steps", 3) == 0
-    assert "its bytes may differ" not in capsys.readouterr().out
-    monkeypatch.setattr(config, "cores", lambda: 64)
-    began = f"began with python {platform.python_version()}, tensorflow {tf.__version__}, "
+
+    def go_on(steps):
+        assert run_here(train.main, *command, "--steps", steps) == 0
+        return capsys.readouterr().out
+
+    go_on(2)
+    assert "may differ" not in go_on(3)
+    used, versions = config.cores(), f"python {platform.python_version()}, tensorflow "
+    monkeypatch.setattr(config, "cores", lambda: used + 1)
     monkeypatch.setattr(platform, "python_version", lambda: "3.99")
-    assert run_here(train.main, *command, "--steps", 4) == 0
-    out = capsys.readouterr().out
-    assert re.search(r"was on 1 CPU with \d+ cores?, and is on 1 CPU with 64 cores; its bytes", out)
-    assert began in out
+    out = go_on(4)
+    assert f"the run used {used} core(s), and uses {used + 1}; its bytes may differ" in out
+    assert f"the run began with {versions}{tf.__version__}" in out
+
+    path = tmp_path / "experiments" / "dense-sgd" / "config.json"
+    older = json.loads(path.read_text())
+    assert older.pop("cores") == used + 1
+    path.write_text(json.dumps(older))
+    assert "may differ" not in go_on(5)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_cores_are_those_that_tensorflow_uses(monkeypatch):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert config.cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert config.cores() == len(allowed)
+    monkeypatch.delattr(os, "sched_getaffinity")  # macOS
+    assert config.cores() == os.cpu_count()
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
+    assert config.cores() == 7
 
 
 def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch, capsys):
