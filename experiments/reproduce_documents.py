@@ -4,7 +4,7 @@ It trains the code of `documents.py` for as many steps as the documents do, and 
 functions that measure the ports. The slowest one, d-on-g, is trained for its first 10 of 30 epochs
 only. A training that was stopped continues from its last save. It saves at the end of each epoch,
 or every thousand steps if a document has no epochs. On 2 idle cores a seed of dense takes 35
-minutes, of dense-sgd 12, of mlp 17, of dcgan 110, of d-on-g 60.
+minutes, of dense-sgd 12, of mlp 17, of dcgan 65, of d-on-g 60.
 
 experiments/documents/<design>-<seed>.pickle        where a training stopped
 experiments/reference/<design>/document.json        the figures of every seed, and their floor
