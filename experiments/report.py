@@ -207,11 +207,14 @@ def digits() -> str:
 def batchnorm() -> str:
     """Return `dense` with the BatchNorm of Keras 3 and of 2018: mean and range of the seeds."""
     shown = ("classifier_score", "precision", "recall", "coverage", "nearest_training_image")
-    titles = ["BatchNorm", "seeds", "Fréchet distance ↓", "averaged ↓", *map(title, shown)]
+    titles = ["BatchNorm", "cores", "seeds", "Fréchet distance ↓", "averaged ↓"]
+    titles += map(title, shown)
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    usual, old = FIGURES / "dense" / "result.json", FIGURES / "batchnorm.json"
-    for what, runs in (("of Keras 3", stored(usual)["float32"]), ("of 2018", stored(old)["runs"])):
-        cells = [what, str(len(runs))]
+    usual, one_core = (FIGURES / "dense" / f"{name}.json" for name in ("result", "one-core"))
+    rows = [("of Keras 3", stored(path)["float32"]) for path in (usual, one_core)]
+    rows.append(("of 2018", stored(FIGURES / "batchnorm.json")["runs"]))
+    for what, runs in rows:
+        cells = [what, str(runs[0]["cores"]), str(len(runs))]
         cells += [spread(runs, "frechet_distance", kind) for kind in ("figures", "average")]
         cells += [spread(runs, name) for name in shown]
         lines.append(f"| {' | '.join(cells)} |")
