@@ -50,13 +50,13 @@ def our_steps(name: str, images=None, **settings):
     return steps_of(design, images), design
 
 
-def steps_of(design, images, strategy=None):
+def steps_of(design, images):
     """Return a function that trains `design` for some seconds and returns the steps per second."""
     from gan.data.batches import Schedule
     from gan.training.steps import STEPS_PER_CALL, compile_steps
 
     schedule = Schedule(design.recipe, len(images), seed=0)
-    run_steps = compile_steps(design, images, schedule, strategy)
+    run_steps = compile_steps(design, images, schedule)
     first, count = 0, 1
 
     def run(seconds: float) -> float:
@@ -65,7 +65,7 @@ def steps_of(design, images, strategy=None):
         while (passed := time.monotonic() - started) < seconds:
             # Continue with the next steps, as a training does. On the same images again and again,
             # D would soon be sure of all, and very small numbers are slow to compute with.
-            end = min(first + count, schedule.run_end(first))
+            end = min(first + count, schedule.stretch_end(first))
             steps += len(run_steps(first, end - first))
             first = end
             rate = steps / (time.monotonic() - started)

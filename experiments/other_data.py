@@ -28,8 +28,8 @@ from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
 
 from gan.cli import load_tensorflow, run_command
 from gan.data import load_mnist
-from gan.evaluation.metrics import COUNT
 from gan.evaluation.metrics import FIGURES as MEASURES
+from gan.evaluation.metrics import IMAGES_MEASURED
 from gan.runs import Run, load
 from gan.support.errors import UserError
 from gan.support.files import replacing
@@ -94,7 +94,11 @@ def fashion(data: Path | None, root: Path) -> dict:
         )
         figures[design] = {"steps": steps, "figures": last, "average": averaged}
     accuracy = json.loads((CLASSIFIER / "result.json").read_text())["test_accuracy"]
-    return {"classifier_accuracy": accuracy, "designs": figures, "floor": comparison.floor(COUNT)}
+    return {
+        "classifier_accuracy": accuracy,
+        "designs": figures,
+        "floor": comparison.floor(IMAGES_MEASURED),
+    }
 
 
 def moving(data: Path | None, root: Path) -> dict:

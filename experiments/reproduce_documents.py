@@ -115,14 +115,14 @@ def main() -> int:
     images = mnist.train.astype(np.float32) / 127.5 - 1
     load_tensorflow()
     from gan.evaluation.measure import measure
-    from gan.evaluation.metrics import COUNT
+    from gan.evaluation.metrics import IMAGES_MEASURED
     from gan.pictures.grid import save_grid
 
     for name in options.designs or SEEDS:
         path = FIGURES / name / "document.json"
         for seed in range(options.first, options.first + (options.seeds or SEEDS[name])):
             document, steps = train(name, seed, images, options.states)
-            drawn = draw(name, document, COUNT)
+            drawn = draw(name, document, IMAGES_MEASURED)
             if seed == 0:
                 (PICTURES / name).mkdir(parents=True, exist_ok=True)
                 save_grid(PICTURES / name / "original.png", drawn[:25])

@@ -49,7 +49,7 @@ def measure(name: str, devices: int) -> dict:
         return step(*arguments)
 
     design.step = watched_step
-    run = steps_of(design, draw_digits(10_000, seed=0)[0][..., None], strategy)
+    run = steps_of(design, draw_digits(10_000, seed=0)[0][..., None])
     speed = statistics.median(run(SECONDS) for _ in range(ROUNDS))
     reduced = [
         operation.inputs[0].shape.num_elements() * operation.inputs[0].dtype.size

@@ -7,6 +7,7 @@ Start with `gan/dense.py`; the commands are `python -m gan.train`,
 import importlib.util
 import os
 import sys
+from contextlib import suppress
 
 # A command was started with a Python that is not the one in .venv.
 if sys.argv[0] == "-m" and not importlib.util.find_spec("keras"):
@@ -22,9 +23,16 @@ if "keras" in sys.modules and (backend := sys.modules["keras"].config.backend())
         "import gan before keras, or set KERAS_BACKEND=tensorflow"
     )
 
-# TensorFlow and Keras read these variables once, when they are first imported.
+# Keras and TensorFlow read these variables once, when they start. What the user has set stays.
+os.environ["KERAS_BACKEND"] = "tensorflow"  # the one exception: the steps use tf.GradientTape
 # Log errors only. Several workers log nothing: if one is lost, the others print one line instead.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if os.environ.get("TF_CONFIG") else "2")
-os.environ["KERAS_BACKEND"] = "tensorflow"  # the steps use tf.GradientTape
-# Saves XLA a copy of G's weights in every step: `dense` is 1.05 times as fast, with equal bytes.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_copy_insertion_use_region_analysis=true")
+# With several inter-op threads, TensorFlow runs operations of a step in parallel, and the
+# convolutional designs give other bytes in every run. One costs no speed: each operation still uses
+# all cores.
+if "TF_NUM_INTEROP_THREADS" not in os.environ:
+    if "tensorflow" not in sys.modules:
+        os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    elif not sys.modules["tensorflow"].config.threading.get_inter_op_parallelism_threads():
+        with suppress(RuntimeError):  # TensorFlow has computed something; see `is_exact`
+            sys.modules["tensorflow"].config.threading.set_inter_op_parallelism_threads(1)

@@ -13,15 +13,10 @@ Deviations from the document, with reasons: experiments/fidelity.md.
 
 from __future__ import annotations
 
-import gan.support.quiet  # noqa: F401  # isort: skip
-
-import keras
-import tensorflow as tf
-from keras import layers
-
 from gan.design import Design
 from gan.layers.replicas import BatchNormalization, Dropout, binary_crossentropy
 from gan.recipe import Recipe
+from gan.support.tensorflow import keras, layers, tf
 
 DCGAN = Recipe(
     epochs=50,

@@ -13,18 +13,13 @@ Deviations from the documents, with reasons: experiments/fidelity.md.
 
 from __future__ import annotations
 
-import gan.support.quiet  # noqa: F401  # isort: skip
-
 from typing import TYPE_CHECKING
-
-import keras
-import tensorflow as tf
-from keras import layers
 
 from gan.design import Design
 from gan.layers.replicas import BatchNormalization, binary_crossentropy, global_mean
 from gan.recipe import Recipe, override
 from gan.support.errors import UserError
+from gan.support.tensorflow import keras, layers, tf
 
 if TYPE_CHECKING:
     from gan.training import Outcome
@@ -52,23 +47,16 @@ DENSE_SGD = Recipe(
 
 @keras.saving.register_keras_serializable("gan")
 class GAN(Design):
-    """Generator, discriminator and their step: the Keras GAN class.
+    """Generator, discriminator and their step: the Keras GAN class."""
 
-    `recipe` defaults to that document's numbers; `GAN(DENSE_SGD)` is the SGD article.
-    """
-
+    usual_name = "dense"
+    recipe = DENSE
     loss_names = ("d_loss", "d_accuracy", "g_loss")
     compile_with_xla = True
 
-    def __init__(
-        self,
-        recipe: Recipe = DENSE,
-        image_shape: tuple = (28, 28, 1),
-        name: str = "",
-        seed: int = 0,
-    ) -> None:
-        usual_name = "dense-sgd" if recipe.beta_1 is None else "dense"
-        super().__init__(recipe, image_shape, name or usual_name, seed)
+    def __new__(cls, recipe: Recipe = DENSE, *arguments: object, **options: object) -> GAN:
+        """`GAN(DENSE_SGD)`, and files saved before `SGDGAN` had a class of its own, are SGDGANs."""
+        return super().__new__(SGDGAN if cls is GAN and recipe.beta_1 is None else cls)
 
     def build_nets(self) -> None:
         self.discriminator = self.build_discriminator()
@@ -99,12 +87,9 @@ class GAN(Design):
         return model
 
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
-        rate = self.recipe.learning_rate
-        if self.recipe.beta_1 is None:
-            return keras.optimizers.SGD(rate), keras.optimizers.SGD(rate)
         # The document's two models share one Adam. In Keras 2 they also share its step counter, so
         # the bias correction counts three updates a step; one optimizer for both nets does so, too.
-        adam = keras.optimizers.Adam(rate, self.recipe.beta_1)
+        adam = keras.optimizers.Adam(self.recipe.learning_rate, self.recipe.beta_1)
         return adam, adam
 
     def step(
@@ -167,3 +152,14 @@ class GAN(Design):
             sample_interval = 50 if sample_interval is None else sample_interval
         self.recipe = override(self.recipe, batch_size=batch_size, sample_interval=sample_interval)
         return super().train(steps=steps, **options)
+
+
+@keras.saving.register_keras_serializable("gan")
+class SGDGAN(GAN):
+    """The same nets and step with plain SGD, one optimizer for each net: the SGD article."""
+
+    usual_name = "dense-sgd"
+    recipe = DENSE_SGD
+
+    def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        return tuple(keras.optimizers.SGD(self.recipe.learning_rate) for _ in range(2))

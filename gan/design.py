@@ -1,34 +1,28 @@
 """The base class of the designs: a generator, a discriminator and a step that trains them.
 
-Each design's module adds the nets, optimizers and step of its document. The training loop is in
-`gan.training.loop`, the table of the designs' names in `gan.designs`.
+Each design's module adds the nets, optimizers and step of its document. The loop that calls the
+step is in `gan.training.plain`, the table of the designs' names in `gan.designs`.
 """
 
 from __future__ import annotations
-
-import gan.support.quiet  # noqa: F401  # isort: skip
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from gan.data import of_array
 from gan.data.batches import GRID_NOISE, draw_noise, draw_step_noise
-from gan.data.pixels import as_real_images, images_to_fit
 from gan.layers.plain import save_plain
 from gan.layers.precision import precision
 from gan.layers.seeding import first_weights
 from gan.recipe import Recipe, checked, override, seed_number
 from gan.support.errors import UserError
+from gan.support.tensorflow import keras, tf, xla_flags
 
 if TYPE_CHECKING:
     from gan.training import Outcome
-
-REFUSED = {"validation_data", "validation_split", "class_weight", "sample_weight"}  # by `fit`
 
 
 class Design(keras.Model):
@@ -98,8 +92,10 @@ class Design(keras.Model):
         `average`: use the averages of G's variables. Training updates them; before that they equal
         the initial weights, or the loaded ones. No variable changes.
         """
-        averages = self.kept_averages() if average else ()
-        with keras.StatelessScope(list(zip(self.generator.variables, averages, strict=False))):
+        averaged = []
+        if average:
+            averaged = list(zip(self.generator.variables, self.kept_averages(), strict=True))
+        with keras.StatelessScope(averaged):
             return self.generator(noise, training=self.samples_in_training_mode)
 
     def call(self, noise: tf.Tensor, training: bool | None = None) -> tf.Tensor:
@@ -136,8 +132,9 @@ class Design(keras.Model):
 
     def start_average(self) -> None:
         """Set the averages to G's current variables."""
-        for average, variable in zip(self.averages, self.generator.variables, strict=False):
-            average.assign(variable)
+        if self.averages:
+            for average, variable in zip(self.averages, self.generator.variables, strict=True):
+                average.assign(variable)
 
     def train(
         self,
@@ -150,15 +147,26 @@ class Design(keras.Model):
         """Train like `python -m gan.train`, from the current weights; an existing run continues.
 
         `steps` or `epochs`: the total length, which replaces the recipe's (default: the recipe's).
-        `images`: your own images, uint8 [N, H, W] or [N, H, W, 1 or 3], instead of `dataset`.
-        `options`: the other arguments of `gan.training.loop.train`. Raises UserError, RunError.
+        `images`: your own images, uint8 [N, H, W] or [N, H, W, 1 or 3]. `options`:
+
+        - `run`: the run or its name (default: the design's name).
+        - `dataset`: images of `gan.data.load_images` (default: `load_images()`).
+        - `fresh`: delete the run and start over.
+        - `checkpoint_seconds`: seconds between two checkpoints (default: 60).
+        - `tensorboard`: also log for TensorBoard.
+        - `evaluate_every`: every so many steps, measure images against the real MNIST.
+
+        A design that was built in the scope of a `tf.distribute` strategy trains on the devices of
+        that strategy, wherever this is called. SIGINT and SIGTERM save a checkpoint and end the
+        training early. Raises UserError if the run, the data and the design do not fit together;
+        RunError if the disk fails, a loss is NaN or infinite, or another worker is gone.
         """
-        from gan.training import train
+        from gan.training import Training
 
         self.recipe = override(self.recipe, steps=steps, epochs=epochs)
         if images is not None:
             options["dataset"] = of_array(images)
-        return train(self, **options)
+        return Training(self, **options).train()
 
     def compile(
         self,
@@ -173,7 +181,12 @@ class Design(keras.Model):
         """
         if jit_compile is None:
             jit_compile = self.compile_with_xla and not run_eagerly
-        super().compile(None, None, None, None, None, run_eagerly, steps_per_execution, jit_compile)
+        super().compile(
+            optimizer=None,  # `step` has its own
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
 
     def fit(
         self, x: object, y: object = None, batch_size: int | None = None, **options: object
@@ -187,25 +200,15 @@ class Design(keras.Model):
         each of `loss_names` over an epoch. Raises UserError for other images (the range only of an
         array), for validation and weights, and on several devices.
         """
-        from gan.training import KeepAverage
+        from gan.training.fit import fit_arguments
 
-        if self.distribute_strategy.num_replicas_in_sync > 1:
-            raise UserError("fit uses one device; use design.train for several")
-        for name in REFUSED & options.keys():
-            raise UserError(f"fit takes no {name}; gan.evaluate measures the images of a GAN")
-        x = images_to_fit(x, self.image_shape)
-        if isinstance(x, np.ndarray):
-            self.recipe = override(self.recipe, batch_size=batch_size)
-            batch_size = self.recipe.batch_size
-        kind = str((getattr(x, "element_spec", None) or np.shape(x)[1:], batch_size))
-        if kind != self.fitted_kind:  # Keras would keep a step compiled for the old shape and size
-            self.fitted_kind, self.train_function = kind, None
-        callbacks = [KeepAverage()] if self.averages else []
-        callbacks += keras.tree.flatten(options.pop("callbacks", None) or [])
-        return super().fit(x, batch_size=batch_size, callbacks=callbacks, **options)
+        with xla_flags():
+            return super().fit(**fit_arguments(self, x, batch_size, options))
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:
         """Run one `step` on a batch of `fit`; return the means of the losses so far."""
+        from gan.training.fit import as_real_images
+
         real_images = as_real_images(data, self.image_shape)
         counts = self.noise_counts(tf.shape(real_images)[0])
         # G's optimizer counts its updates and is saved, so the noise differs in every step.

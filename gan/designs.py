@@ -19,17 +19,20 @@ class Entry(NamedTuple):
     """
 
     module: str
-    design_class: str
-    recipe: str
+    class_name: str
     summary: str
+
+    def design_class(self) -> type[Design]:
+        """The class, with its document's numbers in `recipe`."""
+        return getattr(import_module(self.module), self.class_name)
 
 
 DESIGNS = {
-    "dense": Entry("gan.dense", "GAN", "DENSE", "dense nets, one Adam: the Keras GAN class"),
-    "dense-sgd": Entry("gan.dense", "GAN", "DENSE_SGD", "the same nets, SGD: the SGD article"),
-    "d-on-g": Entry("gan.d_on_g", "DOnG", "D_ON_G", "upsampling, tanh, SGD: the d_on_g notebook"),
-    "mlp": Entry("gan.mlp", "MLPGAN", "MLP", "dense nets as in PyTorch: the PyTorch article"),
-    "dcgan": Entry("gan.dcgan", "ConvolutionalGAN", "DCGAN", "convolutions: the DCGAN article"),
+    "dense": Entry("gan.dense", "GAN", "dense nets, one Adam: the Keras GAN class"),
+    "dense-sgd": Entry("gan.dense", "SGDGAN", "the same nets, SGD: the SGD article"),
+    "d-on-g": Entry("gan.d_on_g", "DOnG", "upsampling, tanh, SGD: the d_on_g notebook"),
+    "mlp": Entry("gan.mlp", "MLPGAN", "dense nets as in PyTorch: the PyTorch article"),
+    "dcgan": Entry("gan.dcgan", "ConvolutionalGAN", "convolutions: the DCGAN article"),
 }
 
 
@@ -37,7 +40,7 @@ def find_recipe(name: str) -> Recipe:
     """The recipe of design `name`, with its document's numbers. Raises UserError if unknown."""
     if name not in DESIGNS:
         raise UserError(f"no design {name!r}; choose one of {', '.join(DESIGNS)}")
-    return getattr(import_module(DESIGNS[name].module), DESIGNS[name].recipe)
+    return DESIGNS[name].design_class().recipe
 
 
 def build_design(
@@ -50,5 +53,4 @@ def build_design(
     name or setting, or a value out of range.
     """
     recipe = override(find_recipe(name), **recipe_overrides)
-    design_class = getattr(import_module(DESIGNS[name].module), DESIGNS[name].design_class)
-    return design_class(recipe, image_shape, name, seed)
+    return DESIGNS[name].design_class()(recipe, image_shape, name, seed)

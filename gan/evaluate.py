@@ -15,7 +15,7 @@ from gan.cli.options import a_path, add_choice, make_parser, not_empty
 from gan.cli.progress import say, warn
 from gan.data.formats import read_npz
 from gan.data.images import Mnist, load_mnist
-from gan.evaluation.metrics import COUNT, FIGURES
+from gan.evaluation.metrics import FIGURES, IMAGES_MEASURED
 from gan.recipe import LENGTH, override, positive_int
 from gan.runs import Run, choose_trained, load
 from gan.support.errors import UserError, disk_errors
@@ -44,8 +44,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--count",
         metavar="N",
         type=positive_int,
-        default=COUNT,
-        help=f"images to measure, {LEAST} to {COUNT:,} (default: {COUNT:,})",
+        default=IMAGES_MEASURED,
+        help=f"images to measure, {LEAST} to {IMAGES_MEASURED:,} (default: {IMAGES_MEASURED:,})",
     )
     parser.add_argument(
         "--json",
@@ -71,8 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError("give a run or --npz, not both")
     if options.npz and options.average:
         raise UserError("--average is for a run; leave it out with --npz")
-    if not LEAST <= options.count <= COUNT:
-        raise UserError(f"--count must be from {LEAST} to {COUNT:,}")
+    if not LEAST <= options.count <= IMAGES_MEASURED:
+        raise UserError(f"--count must be from {LEAST} to {IMAGES_MEASURED:,}")
     if options.json:
         check_file(options.json, "--json")
     trained = None

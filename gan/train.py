@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from gan.cli.commands import command_line, load_tensorflow, run_command
+from gan.cli.commands import command_line, run_command
 from gan.cli.dataset import load_dataset
 from gan.cli.options import make_parser, not_empty
 from gan.cli.progress import duration, say, warn
@@ -135,12 +135,9 @@ def main(arguments: list[str] | None = None) -> int:
     config = None if options.fresh else run.config()
     dataset = load_dataset(options.data, options.image_size, config)
 
-    load_tensorflow()
-    import keras
-    import tensorflow as tf
-
     from gan.devices.strategy import choose_strategy
-    from gan.devices.workers import worker_losses
+    from gan.devices.workers import explain_lost_workers
+    from gan.support.tensorflow import keras, tf
 
     overrides = {field.name: getattr(options, field.name) for field in fields(Recipe)}
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -153,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
         "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
     }
     strategy, devices = choose_strategy(options.devices, options.connect_seconds, shared)
-    with worker_losses(), strategy.scope():
+    with explain_lost_workers(), strategy.scope():
         shape, seed = dataset.images.shape[1:], options.seed
         design = build_design(options.design, shape, seed, **overrides)
     if dataset.warning:
@@ -169,7 +166,6 @@ def main(arguments: list[str] | None = None) -> int:
         tensorboard=options.tensorboard,
         evaluate_every=options.evaluate_every,
         checkpoint_seconds=options.checkpoint_seconds,
-        strategy=strategy,
     )
     cluster = read_cluster()
     if cluster is None or cluster.is_chief:

@@ -37,7 +37,7 @@ def run_command(main: Callable[[], int]) -> None:
 
 def load_tensorflow() -> None:
     """Start TensorFlow and Keras. This takes seconds, so do it after all cheap checks."""
-    import gan.support.quiet  # noqa: F401
+    import gan.support.tensorflow  # noqa: F401
 
 
 def command_line(module: str, *arguments: str) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-import tensorflow as tf
 
 from gan.recipe import Recipe
 from gan.support.errors import UserError
+from gan.support.tensorflow import tf
 
 # Each use of randomness has its own stream, so that no two uses share numbers.
 IMAGES, D_NOISE, G_NOISE, GRID_NOISE, SAMPLE_NOISE = range(5)
@@ -67,7 +67,7 @@ class Schedule:
         first = step % self.steps_per_epoch * self.recipe.batch_size
         return min(self.recipe.batch_size, self.count - first)
 
-    def run_end(self, step: int) -> int:
+    def stretch_end(self, step: int) -> int:
         """The first step after `step` with another order of images or another batch size."""
         end = (step // self.steps_per_epoch + 1) * self.steps_per_epoch
         return end - 1 if step < end - 1 and self.size(step) != self.size(end - 1) else end

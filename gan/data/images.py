@@ -80,15 +80,15 @@ def load_images(
     if image_size and (os.path.isfile(path) or source in SETS):
         raise UserError("--image-size is only for --data FOLDER, a folder of images")
     if source == "mnist":
-        return describe(read_npz(fetch(*MNIST, say)), source, "MNIST")
+        return make_dataset(read_npz(fetch(*MNIST, say)), source, "MNIST")
     if source == "fashion":
-        return describe(read_idx(fetch(*FASHION, say)), source, "Fashion-MNIST")
+        return make_dataset(read_idx(fetch(*FASHION, say)), source, "Fashion-MNIST")
     if source == "synthetic":
-        return describe(built_in_digits(say), source, "the built-in digits")
+        return make_dataset(built_in_digits(say), source, "the built-in digits")
 
     with disk_errors("read", path):
         images = read_path(path, image_size, say)
-    return describe(images, str(path.resolve()), path.name)._replace(resized_to=image_size)
+    return make_dataset(images, str(path.resolve()), path.name)._replace(resized_to=image_size)
 
 
 def read_path(
@@ -124,7 +124,7 @@ def of_array(images: np.ndarray) -> Dataset:
     if images.dtype != np.uint8:
         raise UserError(f"images must be uint8, 0..255, not {images.dtype}")
     check_shape(images.shape, "images")
-    return describe(np.ascontiguousarray(images), ARRAY, ARRAY)
+    return make_dataset(np.ascontiguousarray(images), ARRAY, ARRAY)
 
 
 class Mnist(NamedTuple):
@@ -171,7 +171,7 @@ def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnis
     return Mnist(*images, path)
 
 
-def describe(images: np.ndarray, source: str, name: str) -> Dataset:
+def make_dataset(images: np.ndarray, source: str, name: str) -> Dataset:
     """The data set of `images` [N, H, W] or [N, H, W, C] with its digest."""
     if len(images) == 0:
         raise UserError(f"{source} holds no images")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import tensorflow as tf
-
 from gan.devices.cluster import CONNECT_SECONDS, meet, read_cluster, watchdog
 from gan.support.errors import UserError
+from gan.support.tensorflow import tf
 
 SURPLUS_SECONDS = 20  # for TensorFlow to connect the workers after `meet`
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-import tensorflow as tf
 
 from gan.devices.cluster import Cluster, read_cluster
 from gan.layers.replicas import replica_id, sum_over_replicas
 from gan.support.errors import RunError
+from gan.support.tensorflow import tf
 
 
 class Workers:
@@ -68,7 +68,7 @@ class Workers:
 
 
 @contextmanager
-def worker_losses() -> Iterator[None]:
+def explain_lost_workers() -> Iterator[None]:
     """Turn the errors that TensorFlow raises when another worker is gone into a RunError."""
     cluster = read_cluster()
     try:

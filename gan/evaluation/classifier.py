@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 
 from gan.runs.trained import REFERENCE
 from gan.runs.weights import load_weights
+from gan.support.tensorflow import keras, layers
 
 FOLDER = REFERENCE / "classifier"
 FEATURES = 64

@@ -24,7 +24,7 @@ def draw(
     design: Design,
     steps: int,
     seed: int = 0,
-    count: int = metrics.COUNT,
+    count: int = metrics.IMAGES_MEASURED,
     average: bool = False,
     say: Callable[[str], None] = print,
 ) -> tuple[dict, np.ndarray]:

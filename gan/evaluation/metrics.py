@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-COUNT = 10_000  # images to measure: the size of MNIST's test set
+IMAGES_MEASURED = 10_000  # the size of MNIST's test set
 NEIGHBOURS = 5
 FIGURES = {  # title, format, and which direction is better
     "frechet_distance": ("Fréchet distance", ".2f", "lower"),

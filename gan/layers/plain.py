@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
-
 from gan.support.files import replacing
+from gan.support.tensorflow import keras
 
 
 def plain(net: keras.Model, variables: Sequence | None = None) -> keras.Model:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import keras
+from gan.support.tensorflow import keras
 
 
 @contextmanager

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import keras
-import tensorflow as tf
-from keras import layers
-
 from gan.layers.replicas import BatchNormalization, sum_over_replicas
+from gan.support.tensorflow import keras, layers, tf
 
 
 def linear(inputs: int, units: int, **options: object) -> layers.Dense:

@@ -7,9 +7,7 @@ all of this does the same as Keras' own functions and layers.
 
 from __future__ import annotations
 
-import keras
-import tensorflow as tf
-from keras import layers
+from gan.support.tensorflow import keras, layers, tf
 
 
 def my_slice(batch: tf.Tensor) -> tf.Tensor:

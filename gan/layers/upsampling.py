@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
-import tensorflow as tf
+
+from gan.support.tensorflow import keras, tf
 
 # Doubling an image repeats each pixel, so the 5 taps in a row of the kernel read only 3 pixels of
 # the small image: those at -1, 0 and +1. Which tap reads which pixel depends on whether the

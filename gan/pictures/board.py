@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from gan.pictures.curves import Columns
 from gan.pictures.grid import read_picture
 from gan.runs import Run
 from gan.support.errors import UserError
+from gan.support.tensorflow import tf
 
-EVERY = 10  # steps: each point of a curve is the mean of this many
+STEPS_PER_POINT = 10  # steps: each point of a curve is the mean of this many
 
 
 class Board:
@@ -46,11 +46,11 @@ class Board:
             raise OSError(None, error.message, str(self.folder)) from None
 
     def _write(self, columns: Columns, grids: dict[int, Path], done: int, total: int) -> None:
-        end = done if done == total else done - done % EVERY
-        for row in range(0, end, EVERY):
+        end = done if done == total else done - done % STEPS_PER_POINT
+        for row in range(0, end, STEPS_PER_POINT):
             for name in columns.keys() - {"step"}:
                 if (name, row) not in self.written:
-                    tf.summary.scalar(name, columns[name][row : row + EVERY].mean(), row)
+                    tf.summary.scalar(name, columns[name][row : row + STEPS_PER_POINT].mean(), row)
                     self.written.add((name, row))
         for step, grid in grids.items():
             if ("grid", step) not in self.written and (image := read_picture(grid)):

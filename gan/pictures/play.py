@@ -14,13 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-from keras import layers
 
 from gan.layers.plain import plain
 from gan.support.errors import UserError
 from gan.support.files import replacing
+from gan.support.tensorflow import keras, layers
 
 if TYPE_CHECKING:
     from gan.design import Design

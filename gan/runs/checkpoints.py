@@ -22,9 +22,8 @@ from gan.support.errors import UserError
 from gan.support.files import remove, replacing, temporary_beside
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from gan.design import Design
+    from gan.support.tensorflow import tf
 
 KEEP = 3
 
@@ -57,7 +56,7 @@ class Checkpoints:
         Keeps the newest 3 and, if `kept_every` is not 0, those after each multiple of `kept_every`
         steps. Raises OSError.
         """
-        import tensorflow as tf
+        from gan.support.tensorflow import tf
 
         self._delete(step)  # an existing one could not be read
         with replacing(self.path(step)) as temporary:
@@ -89,7 +88,7 @@ class Checkpoints:
         If it has no averages, they start at G's variables. Raises UserError if the checkpoint is
         damaged, holds NaN or infinity, or belongs to another step, run or design.
         """
-        import tensorflow as tf
+        from gan.support.tensorflow import tf
 
         record = self.record(step)
         if record is None:
@@ -139,7 +138,7 @@ def are_finite(variables: Sequence) -> bool:
 
 def _tracked(variables: Sequence) -> tf.train.Checkpoint:
     """A tf.train.Checkpoint of Keras variables, identified by their order."""
-    import tensorflow as tf  # here, so that a run can be read without TensorFlow
+    from gan.support.tensorflow import tf  # here, so that a run can be read without TensorFlow
 
     return tf.train.Checkpoint(variables=[variable.value for variable in variables])
 

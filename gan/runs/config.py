@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from gan.design import Design
 
 
-def describe(design: Design, dataset: Dataset) -> dict:
+def make_config(design: Design, dataset: Dataset) -> dict:
     """The content of a run's config.json: everything that its bytes depend on."""
-    import keras
-    import tensorflow as tf
+    from gan.support.tensorflow import keras, tf
 
     replicas = design.distribute_strategy.num_replicas_in_sync
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
@@ -48,7 +47,7 @@ def describe(design: Design, dataset: Dataset) -> dict:
 
 def cores() -> int:
     """The number of cores that share an operation: its rounding depends on it."""
-    import tensorflow as tf
+    from gan.support.tensorflow import tf
 
     if chosen := tf.config.threading.get_intra_op_parallelism_threads():
         return chosen

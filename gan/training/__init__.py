@@ -1,7 +1,7 @@
-"""The one training loop: `gan.training.train`."""
+"""The training loop: `plain` is to be read, `loop` is what `Design.train` runs."""
 
-from gan.training.average import KeepAverage
 from gan.training.endings import Outcome
-from gan.training.loop import train
+from gan.training.loop import Training
+from gan.training.plain import train_plainly
 
-__all__ = ["KeepAverage", "Outcome", "train"]
+__all__ = ["Outcome", "Training", "train_plainly"]

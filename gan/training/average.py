@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import keras
-import tensorflow as tf
+from gan.support.tensorflow import keras, tf
 
 if TYPE_CHECKING:
     from gan.design import Design
 
-EVERY = 20  # steps between updates: each update reads and writes all of G
+STEPS_PER_AVERAGE = 20  # steps between updates: each update reads and writes all of G
 
 
 def compile_average(design: Design) -> Callable[[int], None]:
-    """Compile `update_average(done)`. Call it after every EVERY steps; `done` counts all steps."""
+    """Compile `update_average(done)`: call it after each STEPS_PER_AVERAGE of all `done` steps."""
     pairs = _pairs(design)
     # Not in the graph of the steps: beside other operations, dcgan's steps give other bytes.
     move = tf.function(lambda decay: _move(pairs, decay), autograph=False)
-    return lambda done: move(tf.constant(_decay(design, done, EVERY), tf.float64))
+    return lambda done: move(tf.constant(_decay(design, done, STEPS_PER_AVERAGE), tf.float64))
 
 
 def _pairs(design: Design) -> list[tuple[tf.Variable, tf.Variable]]:
@@ -73,7 +72,7 @@ class KeepAverage(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.waiting += batch - self.last_batch  # with steps_per_execution it is called less often
         self.last_batch = batch
-        if self.waiting >= EVERY:
+        if self.waiting >= STEPS_PER_AVERAGE:
             self.update()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

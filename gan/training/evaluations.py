@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from gan.design import Design
     from gan.evaluation.measure import Comparison
 
-COUNT = 5000  # images; their Fréchet distance is a little larger than that of 10,000
+IMAGES_PER_EVALUATION = 5000  # their Fréchet distance is a little larger than that of 10,000
 
 
 class Evaluations:
-    """Measures COUNT images of `design` every `every` steps, as `gan.evaluate --count 5000` does.
+    """Measures 5,000 images of `design` every `every` steps, as `gan.evaluate --count 5000` does.
 
     Raises UserError if the real MNIST cannot be found, or if the images are not of its size.
     """
@@ -54,7 +54,7 @@ class Evaluations:
             return
         rows = read_evaluations(self.run.evaluations, done - 1)
         for average in (False, True) if self.design.averages else (False,):
-            images = collect(draw_samples(self.design, 0, COUNT, average)).images
+            images = collect(draw_samples(self.design, 0, IMAGES_PER_EVALUATION, average)).images
             generator, figures = GENERATORS[average], self.comparison.figures(images)
             rows.append({"step": done, "generator": generator} | {n: figures[n] for n in FIGURES})
             distance = figures["frechet_distance"]

@@ -1,33 +1,33 @@
-"""The one training loop, for all designs.
+"""The training loop of all designs: fast, and exact when it continues.
 
 A step depends only on (variables, seed, step number). So the loop can run any number of steps in
 one compiled call, stop after any step, and continue later with the same result, byte for byte.
+`gan.training.plain` is the loop without all this; both compute the same.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from gan.cli.commands import next_commands
 from gan.cli.progress import Report, say, warn
 from gan.data import Dataset, load_images
 from gan.data.batches import Schedule
-from gan.devices.workers import Workers, worker_losses
+from gan.devices.workers import Workers, explain_lost_workers
 from gan.evaluation.log import keep_evaluations
 from gan.pictures.board import Board
 from gan.pictures.curves import read_metrics
 from gan.pictures.gallery import Gallery
 from gan.runs.checkpoints import are_finite
-from gan.runs.config import changes, describe
+from gan.runs.config import changes, make_config
 from gan.runs.run import CHECKPOINT_SECONDS, Run
 from gan.support.errors import UserError
-from gan.support.quiet import is_exact
+from gan.support.tensorflow import is_exact
 from gan.training.endings import Outcome, check_finite, stop_signals, what_is_left
 from gan.training.evaluations import Evaluations
 from gan.training.steps import compile_steps, pace
@@ -36,101 +36,86 @@ if TYPE_CHECKING:
     from gan.design import Design
 
 
-def train(
-    design: Design,
-    run: Run | str | None = None,
-    dataset: Dataset | None = None,
-    *,
-    fresh: bool = False,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    strategy: tf.distribute.Strategy | None = None,
-    tensorboard: bool = False,
-    evaluate_every: int | None = None,
-) -> Outcome:
-    """Train `design` to the length in its recipe. A stopped run continues.
-
-    It computes the same as this loop, but runs many steps per call and can be stopped:
-
-        for t in range(schedule.total_steps):
-            chosen = schedule.indices(t, schedule.order(t), schedule.size(t))
-            noise = draw_step_noise(recipe, design.seed, t, design.noise_counts(len(chosen)))
-            losses = design.step(scale_pixels(images[chosen]), *noise)
-            run.log(t, losses)
-            if (t + 1) % EVERY == 0:
-                update_average(t + 1)
-            if name := design.grid_name(t, schedule.steps_per_epoch):
-                save_grid(run.grid(name), design.sample(grid_noise))
-            if a minute has passed:
-                run.checkpoints.save(t + 1, design)
-
-    `run`: the run or its name (default: the design's name). `dataset`: default `load_images()`.
-    `strategy`: the one in which the design was built (default: the current one). `fresh`: start
-    over. `tensorboard`: also log for TensorBoard. `evaluate_every`: every so many steps, measure
-    images of both generators against the real MNIST. SIGINT and SIGTERM save a checkpoint and end
-    the training early. If there are several workers, only the chief reads and writes the run.
-
-    Raises UserError if the run, the data and the design do not fit together. Raises RunError if the
-    disk fails, a loss is NaN or infinite, or another worker is gone.
-    """
-    if dataset is None:
-        dataset = load_images()
-        if dataset.warning:
-            warn(dataset.warning)
-    run = Run.of(run or design.name)
-    strategy = strategy or tf.distribute.get_strategy()
-    job = Training(design, run, dataset, strategy, fresh, tensorboard, evaluate_every)
-    with worker_losses(), ExitStack() as held:
-        first = job.begin_or_resume(held)
-        if first >= job.total:
-            return Outcome(first, job.total, 0, 0.0, None)
-        return job.train_from(first, checkpoint_seconds)
-
-
 class Training:
-    """The parts of `train`, and what they share. Raises UserError if data and design do not fit."""
+    """One training of `design` on `dataset`, in the folders of `run`; the options are `train`'s.
+
+    Raises UserError if the run, the data and the design do not fit together.
+    """
 
     def __init__(
         self,
         design: Design,
-        run: Run,
-        dataset: Dataset,
-        strategy: tf.distribute.Strategy,
-        fresh: bool,
-        tensorboard: bool,
-        evaluate_every: int | None,
+        run: Run | str | None = None,
+        dataset: Dataset | None = None,
+        *,
+        fresh: bool = False,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        tensorboard: bool = False,
+        evaluate_every: int | None = None,
     ) -> None:
+        if dataset is None:
+            dataset = load_images()
+            if dataset.warning:
+                warn(dataset.warning)
         if dataset.images.shape[1:] != design.image_shape:
             raise UserError(
                 f"{dataset.name} holds images {dataset.images.shape[1:]}, "
                 f"but the nets were built for {design.image_shape}; build a design for these images"
             )
+        self.design = design
+        self.run = run = Run.of(run or design.name)
         run.check_data(dataset.source)
-        self.design, self.run = design, run
-        self.fresh = fresh
+        self.fresh, self.checkpoint_seconds = fresh, checkpoint_seconds
         self.board = Board(run) if tensorboard else None
         self.evaluations = Evaluations(design, run, evaluate_every) if evaluate_every else None
         self.schedule = Schedule(design.recipe, len(dataset.images), design.seed)
-        self.schedule.check_slices(strategy.num_replicas_in_sync)
+        self.schedule.check_slices(design.distribute_strategy.num_replicas_in_sync)
         self.total = self.schedule.total_steps
-        self.config = describe(design, dataset)
-        self.workers = Workers(strategy)
+        self.config = make_config(design, dataset)
+        self.workers = Workers(design.distribute_strategy)
         self.gallery = Gallery(design, run, self.schedule)
-        self.run_steps = compile_steps(design, dataset.images, self.schedule, strategy)
+        self.run_steps = compile_steps(design, dataset.images, self.schedule)
         self.kept_every = (design.recipe.checkpoint_epochs or 0) * self.schedule.steps_per_epoch
 
-    def begin_or_resume(self, held: ExitStack) -> int:
-        """Lock the run in `held` and load its newest checkpoint. Returns its steps, or 0."""
+    def train(self) -> Outcome:
+        """Lock the run, load its newest checkpoint, and run the loop from there to the end.
+
+        If there are several workers, only the chief reads and writes the run. Raises UserError,
+        and RunError if the disk fails, a loss is NaN or infinite, or another worker is gone.
+        """
+        with explain_lost_workers():
+            self.check()
+            with self.lock():
+                first = self.resume()
+                if first >= self.total:
+                    return Outcome(first, self.total, 0, 0.0, None)
+                return self.loop(first)
+
+    def check(self) -> None:
+        """Raise UserError unless the run can begin, or continue with these settings."""
+        design, checkpoints = self.design, self.run.checkpoints
+        strategy = design.distribute_strategy
+        if not strategy.extended.variable_created_in_scope(design.generator.variables[0].value):
+            raise UserError("this design was built outside of strategy.scope(); build it inside")
+        if not self.workers.is_chief:
+            return
+        if not self.fresh:
+            self.run.check(self.config)
+        begins = self.fresh or not checkpoints.steps()
+        if begins and design.g_optimizer.iterations.numpy() > 0:
+            raise UserError(
+                "this design was trained before; build a new one, because a new run "
+                "starts from the weights of its seed"
+            )
+
+    def lock(self) -> AbstractContextManager:
+        """Keep other processes from training the run, as long as the context lasts."""
+        return self.run.locked() if self.workers.is_chief else nullcontext()
+
+    def resume(self) -> int:
+        """Load the newest checkpoint in all workers, and say what changed. Returns its steps."""
         run, workers, first = self.run, self.workers, 0
         if workers.is_chief:
-            if not self.fresh:
-                run.check(self.config)
-            begins = self.fresh or not run.checkpoints.steps()
-            if begins and self.design.g_optimizer.iterations.numpy() > 0:
-                raise UserError(
-                    "this design was trained before; build a new one, because a new run "
-                    "starts from the weights of its seed"
-                )
-            held.enter_context(run.locked())
             first = 0 if self.fresh else run.resume(self.design, self.config, say)
             if first:  # a kill may have come before this was written
                 self.write_board(run.checkpoints.path(first) / "metrics.csv", first)
@@ -156,8 +141,8 @@ class Training:
                     say(line)
         return first
 
-    def train_from(self, first: int, checkpoint_seconds: float) -> Outcome:
-        """The loop: run some steps, record them, save when due, until the end or a signal."""
+    def loop(self, first: int) -> Outcome:
+        """Run some steps, record them, save when due, until the end or a signal."""
         started = last_checkpoint = time.monotonic()
         done, saved, steps_per_call = first, first, 1
         report = Report(first, self.total) if self.workers.is_chief else nullcontext()
@@ -166,7 +151,7 @@ class Training:
                 # All workers must decide the same, so they share what only one of them sees.
                 stop, overdue, steps_per_call = self.workers.agree(
                     stopped_by() or 0,
-                    time.monotonic() - last_checkpoint > checkpoint_seconds,
+                    time.monotonic() - last_checkpoint > self.checkpoint_seconds,
                     steps_per_call,
                 )
                 at_end = stop or done == self.total
@@ -194,12 +179,13 @@ class Training:
 
     def end_of_call(self, done: int, steps: int) -> int:
         """Where a call of at most `steps` steps ends: a picture needs the weights of its step."""
-        end = min(self.total, done + steps, self.schedule.run_end(done))
+        end = min(self.total, done + steps, self.schedule.stretch_end(done))
         if self.evaluations:
             end = min(end, self.evaluations.next_after(done))
-        per_epoch = self.schedule.steps_per_epoch
-        grids = (step for step in range(done, end) if self.design.grid_name(step, per_epoch))
-        return next(grids, end - 1) + 1
+        for step in range(done, end):
+            if self.design.grid_name(step, self.schedule.steps_per_epoch):
+                return step + 1
+        return end
 
     def record(self, done: int, end: int, values: np.ndarray, begins: bool) -> None:
         """Log the losses of the steps from `done` to `end`, and draw what is due.

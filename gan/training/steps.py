@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from gan.data.batches import Schedule, draw_step_noise
 from gan.data.pixels import scale_pixels
 from gan.layers.replicas import my_slice
-from gan.training.average import EVERY, compile_average
+from gan.support.tensorflow import tf, xla_flags
+from gan.training.average import STEPS_PER_AVERAGE, compile_average
 
 if TYPE_CHECKING:
     from gan.design import Design
@@ -21,20 +20,14 @@ STEPS_PER_CALL = 100  # at most; enough to make the overhead of a call negligibl
 SECONDS_PER_CALL = 0.25  # about; the live line and Ctrl-C wait this long
 
 
-def compile_steps(
-    design: Design,
-    images: np.ndarray,
-    schedule: Schedule,
-    strategy: tf.distribute.Strategy | None = None,
-) -> Callable:
+def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Callable:
     """Compile `run_steps(first, count) -> float32 [count, losses]`.
 
-    `count` is at most STEPS_PER_CALL, and `first + count` at most `schedule.run_end(first)`.
-    The design must be built under `strategy`. Each replica takes its slice of a step.
+    `count` is at most STEPS_PER_CALL, and `first + count` at most `schedule.stretch_end(first)`.
+    Each replica of the design's strategy takes its slice of a step.
     """
-    strategy = strategy or tf.distribute.get_strategy()
+    strategy = design.distribute_strategy
     images = tf.constant(images)  # uint8: a quarter of the memory of float32
-    order_of_step = functools.lru_cache(1)(lambda first: tf.constant(schedule.order(first)))
 
     def run_step(step: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
         pixels = tf.gather(images, schedule.indices(step, order, size))
@@ -61,15 +54,22 @@ def compile_steps(
         return log.stack()
 
     update_average = compile_average(design) if design.averages else None
+    epoch, order = None, None  # of the newest step
 
     def run_steps(first: int, count: int) -> np.ndarray:
-        order = order_of_step(first - first % schedule.steps_per_epoch)
+        nonlocal epoch, order
+        if epoch != first // schedule.steps_per_epoch:
+            epoch = first // schedule.steps_per_epoch
+            order = tf.constant(schedule.order(first))
         size, end, logs = schedule.size(first), first + count, []
         while first < end:
-            part = min(end, first + EVERY - first % EVERY) if update_average else end
-            log = run(tf.constant(first), tf.constant(part - first), order, size)
+            part = end
+            if update_average:
+                part = min(end, first + STEPS_PER_AVERAGE - first % STEPS_PER_AVERAGE)
+            with xla_flags():
+                log = run(tf.constant(first), tf.constant(part - first), order, size)
             logs.append(log.numpy()[: part - first])
-            if update_average and part % EVERY == 0:
+            if update_average and part % STEPS_PER_AVERAGE == 0:
                 update_average(part)
             first = part
         return np.concatenate(logs)

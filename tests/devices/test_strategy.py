@@ -17,8 +17,8 @@ from gan.designs import DESIGNS, build_design
 from gan.devices import strategy as distribute
 from gan.layers.replicas import BatchNormalization, Dropout, global_mean, my_slice, replica_id
 from gan.runs import Run
-from gan.support import quiet
 from gan.support.errors import UserError
+from gan.support.tensorflow import configure
 from gan.training import average as averaging
 from gan.training import steps as stepping
 
@@ -58,13 +58,13 @@ def trained(name: str, replicas: int, synchronised: bool) -> tuple[np.ndarray, n
     # dcgan draws noise for a whole batch, also when there are fewer images, as here.
     images = IMAGES[:7] if name == "dcgan" else IMAGES
     schedule = Schedule(design.recipe, len(images), seed=0)
-    run_steps = stepping.compile_steps(design, images, schedule, strategy)
+    run_steps = stepping.compile_steps(design, images, schedule)
     log, done = [], 0
     with pytest.MonkeyPatch.context() as patch:
         for module in (averaging, stepping):
-            patch.setattr(module, "EVERY", 4)
+            patch.setattr(module, "STEPS_PER_AVERAGE", 4)
         while done < STEPS:
-            end = min(STEPS, schedule.run_end(done))
+            end = min(STEPS, schedule.stretch_end(done))
             log.append(run_steps(done, end - done))
             done = end
     after = [design.sample(noise, average) for average in (False, True)]
@@ -165,7 +165,7 @@ def test_a_gpu_is_given_memory_only_as_it_is_needed(monkeypatch):
     monkeypatch.setattr(
         tf.config.experimental, "set_memory_growth", lambda gpu, on: growing.append(gpu)
     )
-    quiet._start()
+    configure()
     assert growing == gpus
 
 

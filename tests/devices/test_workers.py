@@ -19,7 +19,7 @@ from two_workers import free_ports, start_workers
 
 from gan import train
 from gan.devices.cluster import Cluster, meet, read_cluster
-from gan.devices.workers import worker_losses
+from gan.devices.workers import explain_lost_workers
 from gan.runs import Run
 from gan.support.errors import RunError, UserError
 
@@ -193,9 +193,9 @@ def test_a_lost_worker_is_named_by_its_place_in_the_cluster(monkeypatch):
          "/job:worker/replica:0/task:0\nThe tasks have crashed.", "worker 1"),
         ("Socket closed", "another worker"),
     ):  # fmt: skip
-        with pytest.raises(RunError, match=f"^{name} is gone, "), worker_losses():
+        with pytest.raises(RunError, match=f"^{name} is gone, "), explain_lost_workers():
             raise tf.errors.UnavailableError(None, None, message)
-    with pytest.raises(tf.errors.InternalError), worker_losses():  # a fault of this one
+    with pytest.raises(tf.errors.InternalError), explain_lost_workers():  # a fault of this one
         raise tf.errors.InternalError(None, None, "cuDNN")
 
 

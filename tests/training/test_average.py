@@ -13,7 +13,7 @@ from gan.data.digits import draw_digits
 from gan.designs import DESIGNS, build_design
 from gan.runs import Run, load
 from gan.support.errors import UserError
-from gan.training.average import EVERY
+from gan.training.average import STEPS_PER_AVERAGE
 from gan.training.steps import compile_steps
 
 IMAGES = draw_digits(600, seed=2)[0][..., np.newaxis]
@@ -27,7 +27,7 @@ def steps_of(design):
     def run(first, end):
         rows = []
         while first < end:
-            part = min(end, schedule.run_end(first), first + 100)
+            part = min(end, schedule.stretch_end(first), first + 100)
             rows.append(run_steps(first, part - first))
             first = part
         return np.concatenate(rows)
@@ -44,9 +44,9 @@ def test_it_is_the_mean_of_gs_variables_that_forgets_the_first_ones():
     design = build_design("dense-sgd", batch_size=8)
     run, expected = steps_of(design), [v.numpy() for v in design.generator.variables]
     np.testing.assert_array_equal(expected[0], design.averages[0])
-    for done in range(EVERY, 4 * EVERY, EVERY):
-        run(done - EVERY, done)
-        decay = min(0.999, (1 + done) / (10 + done)) ** EVERY
+    for done in range(STEPS_PER_AVERAGE, 4 * STEPS_PER_AVERAGE, STEPS_PER_AVERAGE):
+        run(done - STEPS_PER_AVERAGE, done)
+        decay = min(0.999, (1 + done) / (10 + done)) ** STEPS_PER_AVERAGE
         for mean, variable in zip(expected, design.generator.variables, strict=True):
             mean *= decay
             mean += (1 - decay) * variable.numpy()
@@ -74,7 +74,7 @@ def test_the_training_computes_the_same_bytes_without_it(name, batch_size, reque
     contents = []
     for decay in (0.999, 0):
         design = build_design(name, batch_size=batch_size, average_decay=decay)
-        log = steps_of(design)(0, EVERY + 1)
+        log = steps_of(design)(0, STEPS_PER_AVERAGE + 1)
         grid = design.sample(design.grid_noise())
         contents.append(content([log, *design.all_variables, grid]))
         assert len(design.averages) == (len(design.generator.variables) if decay else 0)
@@ -85,7 +85,7 @@ def test_the_training_computes_the_same_bytes_without_it(name, batch_size, reque
 @pytest.mark.parametrize("name", ["dense-sgd", "mlp"])
 def test_sampling_from_it_uses_the_averages_and_changes_nothing(name):
     design = build_design(name, batch_size=8)
-    steps_of(design)(0, EVERY)
+    steps_of(design)(0, STEPS_PER_AVERAGE)
     noise = np.random.default_rng(0).normal(size=(8, 100)).astype("float32")
     before = content(design.all_variables)
     last, averaged = design.sample(noise), design.sample(noise, average=True)
@@ -158,12 +158,20 @@ def test_an_older_run_begins_its_average_where_it_stands(tmp_path, small_data, c
     [average, *_] = load(run)[0].averages
     np.testing.assert_array_equal(average, load(run)[0].generator.variables[0])
     capsys.readouterr()
-    assert run_here(train.main, "dense-sgd", *options, "--steps", EVERY) == 0
+    assert run_here(train.main, "dense-sgd", *options, "--steps", STEPS_PER_AVERAGE) == 0
     assert "the average of G's weights begins here" in capsys.readouterr().out
     design, _ = load(run, average=True)
     assert not np.array_equal(design.averages[0], design.generator.variables[0])
     assert (
-        run_here(train.main, "dense-sgd", *options, "--steps", EVERY, "--precision", "bfloat16")
+        run_here(
+            train.main,
+            "dense-sgd",
+            *options,
+            "--steps",
+            STEPS_PER_AVERAGE,
+            "--precision",
+            "bfloat16",
+        )
         == 2
     )
     assert "was started with precision float32, not bfloat16" in capsys.readouterr().err

@@ -34,7 +34,7 @@ def mnist(tmp_path_factory):
 def command(tmp_path, mnist, monkeypatch):
     """Trains the run `name`; the drawn digits take the place of MNIST."""
     monkeypatch.setenv("GAN_DATA", str(mnist))
-    monkeypatch.setattr(evaluations, "COUNT", COUNT)
+    monkeypatch.setattr(evaluations, "IMAGES_PER_EVALUATION", COUNT)
     monkeypatch.setattr(Mnist, "is_real", True)
 
     def run(name, *more):

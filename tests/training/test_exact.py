@@ -10,7 +10,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from conftest import REPOSITORY, finish, start
 from faults import written
 
@@ -18,6 +17,7 @@ from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
 from gan.designs import DESIGNS, build_design
 from gan.runs import Run
+from gan.support.tensorflow import is_exact
 from gan.training.steps import compile_steps
 
 BUSY = "while True: sum(range(10**6))"
@@ -54,7 +54,7 @@ def test_the_steps_of_a_convolutional_design_give_equal_bytes(name, steps, optim
 
 
 def test_operations_run_one_at_a_time():
-    assert tf.config.threading.get_inter_op_parallelism_threads() == 1
+    assert is_exact()
 
 
 @pytest.mark.slow
@@ -83,10 +83,9 @@ def assert_equal_runs(folder, name, steps, *options):
 
 
 TENSORFLOW_FIRST = """
-import tensorflow as tf
 tf.config.threading.set_inter_op_parallelism_threads(2)
 tf.constant(0)
-from gan.support.quiet import is_exact
+from gan.support.tensorflow import is_exact
 print(is_exact())
 """
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from gan.data import batches, load_images
 from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
-from gan.dense import DENSE, DENSE_SGD, GAN
+from gan.dense import DENSE, DENSE_SGD, SGDGAN
 from gan.designs import DESIGNS, build_design
 from gan.recipe import override
 from gan.runs import Run
@@ -47,8 +47,8 @@ def test_shuffled_order_takes_every_image_once_an_epoch_and_keeps_the_rest():
         assert sorted(np.concatenate(epoch).tolist()) == list(range(20))
     assert epochs[0] != epochs[1]
     assert (Schedule(plan.recipe, 20, seed=4).order(0) != plan.order(0)).any()
-    assert [plan.run_end(step) for step in range(6)] == [2, 2, 3, 5, 5, 6]
-    assert schedule("shuffled", "kept", batch_size=10).run_end(0) == 2  # no rest, one size
+    assert [plan.stretch_end(step) for step in range(6)] == [2, 2, 3, 5, 5, 6]
+    assert schedule("shuffled", "kept", batch_size=10).stretch_end(0) == 2  # no rest, one size
 
 
 def test_a_shuffle_is_of_all_images():
@@ -153,7 +153,7 @@ def test_steps_give_the_same_bytes_however_they_are_cut_into_calls():
 def test_weights_that_are_not_finite_are_never_saved(tmp_path, small_data, capsys):
     """The losses of a step are from before its update, so they do not show what it did."""
 
-    class Poisoned(GAN):
+    class Poisoned(SGDGAN):
         def step(self, *inputs):
             losses = super().step(*inputs)
             weight = self.generator.trainable_variables[0]
