@@ -2,6 +2,7 @@
 
 import functools
 import json
+from contextlib import nullcontext
 
 import keras
 import numpy as np
@@ -16,6 +17,7 @@ from gan.data.digits import draw_digits
 from gan.designs import DESIGNS, build_design
 from gan.devices import strategy as distribute
 from gan.layers.replicas import BatchNormalization, Dropout, global_mean, my_slice, replica_id
+from gan.pictures.curves import read_metrics
 from gan.runs import Run
 from gan.support.errors import UserError
 from gan.support.tensorflow import configure
@@ -194,3 +196,26 @@ def test_what_was_counted_in_the_graph_is_what_the_nets_come_to():
         # What the graph exchanges beside the gradients: one float32 for each loss and accuracy.
         extra = cases["2"]["bytes_in_graph"] - cases["2"]["bytes_of_gradients"]
         assert extra == 4 * {"dense": 5, "dense-sgd": 5, "d-on-g": 2, "mlp": 3, "dcgan": 3}[name]
+
+
+@pytest.mark.usefixtures("quick_runs")
+@pytest.mark.parametrize("name", in_make_test("dense-sgd"))
+def test_a_design_trains_on_the_devices_of_the_scope_in_which_it_was_built(name, tmp_path):
+    """Wherever `train` is called from; and one that was built elsewhere does not train there."""
+    options = {"batch_size": BATCH, "sync_batchnorm": True, "steps": 2}
+    options |= {"dropout": 0.0} if name == "dcgan" else {}
+    losses, strategy = [], mirrored(2)
+    for scope in (nullcontext(), strategy.scope()):
+        with scope:
+            design = build_design(name, IMAGES.shape[1:], **options)
+        run = Run(f"run-{len(losses)}", tmp_path)
+        design.train(run=run, images=IMAGES)
+        losses.append(read_metrics(run.metrics))
+    for loss, values in losses[0].items():
+        np.testing.assert_allclose(losses[1][loss], values, atol=1e-4)
+    assert run.config()["devices"] == "2 CPUs"
+
+    design = build_design(name, IMAGES.shape[1:], **options)
+    with strategy.scope(), pytest.raises(UserError, match=r"built outside of strategy.scope\(\)"):
+        design.train(run=Run("other", tmp_path), images=IMAGES)
+    assert not Run("other", tmp_path).folder.exists()

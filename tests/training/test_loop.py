@@ -8,7 +8,7 @@ from gan.data import batches, load_images
 from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
 from gan.dense import DENSE, DENSE_SGD, SGDGAN
-from gan.designs import DESIGNS, build_design
+from gan.designs import build_design
 from gan.recipe import override
 from gan.runs import Run
 from gan.support.errors import RunError, UserError
@@ -94,27 +94,6 @@ def test_noise_is_of_its_distribution():
     assert -1 < np.min(uniform) < -0.999
     assert 0.999 < np.max(uniform) < 1
     assert [np.mean(uniform), np.var(uniform)] == pytest.approx([0, 1 / 3], abs=0.01)
-
-
-@pytest.mark.parametrize("name", DESIGNS)
-def test_the_compiled_loop_runs_the_step_on_the_images_and_noise_of_its_number(name, request):
-    if name != "dense-sgd":  # XLA with one design is enough
-        request.getfixturevalue("quick_runs")
-    overrides = {"batch_size": 8} | ({"dropout": 0.0} if name == "dcgan" else {})
-    compiled, eager = (build_design(name, **overrides) for _ in range(2))
-    plan = Schedule(compiled.recipe, len(IMAGES), seed=5)
-    run_steps = compile_steps(compiled, IMAGES, plan)
-    for step in range(1, 5):  # across the end of an epoch, with its smaller batch
-        size = plan.size(step)
-        real_images = IMAGES[taken(plan, step)].astype("float32") / 127.5 - 1
-        noise = [
-            batches.draw_noise(eager.recipe, 5, step, stream, count)
-            for stream, count in enumerate(eager.noise_counts(size), batches.D_NOISE)
-        ]
-        figures = eager.step(real_images, *noise)
-        expected = [float(figures[key]) for key in eager.loss_names]
-        np.testing.assert_allclose(run_steps(step, 1)[0], expected, atol=1e-3)
-    assert name != "dcgan" or eager.noise_counts(4) == (8,)
 
 
 def test_a_call_grows_to_100_steps_and_lasts_a_quarter_of_a_second():
