@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan.data.images import Mnist
+from gan.design import Design
 from gan.evaluation import metrics
 from gan.evaluation.classifier import FOLDER, classify, load_classifier
 from gan.evaluation.sampling import collect, draw_samples
 from gan.runs import Run, Shipped
-
-if TYPE_CHECKING:
-    from gan.design import Design
 
 
 def draw(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from gan.data import batches
 from gan.data.pixels import to_pixels
-
-if TYPE_CHECKING:
-    from gan.design import Design
+from gan.design import Design
 
 CHUNK, LEAST_CHUNK = 1000, 16  # images drawn at a time, so that memory does not grow with
 PIXELS = CHUNK * 28 * 28  # the number of images, nor with their size

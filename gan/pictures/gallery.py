@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gan.data.batches import Schedule
+from gan.design import Design
 from gan.evaluation.log import read_evaluations
 from gan.pictures.curves import as_means, draw_curves, read_metrics
 from gan.pictures.grid import save_gif, save_grid
 from gan.pictures.page import write_page
 from gan.runs import Run
 from gan.support.files import remove
-
-if TYPE_CHECKING:
-    from gan.design import Design
 
 
 def save_sample_grid(design: Design, path: Path, average: bool = False) -> None:

@@ -7,12 +7,9 @@ because the two nets push the weights back and forth.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from gan.design import Design
 from gan.support.tensorflow import keras, tf
-
-if TYPE_CHECKING:
-    from gan.design import Design
 
 STEPS_PER_AVERAGE = 20  # steps between updates: each update reads and writes all of G
 

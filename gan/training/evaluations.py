@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gan.cli.progress import say
 from gan.data import load_mnist
+from gan.design import Design
 from gan.evaluation.log import GENERATORS, read_evaluations, write_evaluations
 from gan.evaluation.metrics import FIGURES
 from gan.evaluation.sampling import collect, draw_samples
@@ -14,7 +15,6 @@ from gan.runs import Run
 from gan.support.errors import UserError
 
 if TYPE_CHECKING:
-    from gan.design import Design
     from gan.evaluation.measure import Comparison
 
 IMAGES_PER_EVALUATION = 5000  # their Fréchet distance is a little larger than that of 10,000

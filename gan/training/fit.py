@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from gan.data.pixels import scale_pixels
+from gan.design import Design
 from gan.recipe import override
 from gan.support.errors import UserError
 from gan.support.tensorflow import keras, tf
 from gan.training.average import KeepAverage
-
-if TYPE_CHECKING:
-    from gan.design import Design
 
 REFUSED = {"validation_data", "validation_split", "class_weight", "sample_weight"}
 

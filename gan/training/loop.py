@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from gan.cli.commands import next_commands
 from gan.cli.progress import Report, say, warn
 from gan.data import Dataset, load_images
 from gan.data.batches import Schedule
+from gan.design import Design
 from gan.devices.workers import Workers, explain_lost_workers
 from gan.evaluation.log import keep_evaluations
 from gan.pictures.board import Board
@@ -31,9 +31,6 @@ from gan.support.tensorflow import is_exact
 from gan.training.endings import Outcome, check_finite, stop_signals, what_is_left
 from gan.training.evaluations import Evaluations
 from gan.training.steps import compile_steps, pace
-
-if TYPE_CHECKING:
-    from gan.design import Design
 
 
 class Training:

@@ -7,16 +7,13 @@ checkpoints, draws pictures and keeps the averaged generator, none of which chan
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan.data.batches import Schedule, draw_step_noise
 from gan.data.pixels import scale_pixels
-
-if TYPE_CHECKING:
-    from gan.design import Design
-    from gan.support.tensorflow import tf
+from gan.design import Design
+from gan.support.tensorflow import tf
 
 
 def train_plainly(design: Design, images: np.ndarray) -> Iterator[tuple[int, dict[str, tf.Tensor]]]:

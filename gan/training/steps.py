@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan.data.batches import Schedule, draw_step_noise
 from gan.data.pixels import scale_pixels
+from gan.design import Design
 from gan.layers.replicas import my_slice
 from gan.support.tensorflow import tf, xla_flags
 from gan.training.average import STEPS_PER_AVERAGE, compile_average
-
-if TYPE_CHECKING:
-    from gan.design import Design
 
 STEPS_PER_CALL = 100  # at most; enough to make the overhead of a call negligible
 SECONDS_PER_CALL = 0.25  # about; the live line and Ctrl-C wait this long
