@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +28,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path[:0] = map(str, (REPOSITORY, REPOSITORY / "experiments"))
 
 import numpy as np  # noqa: E402
+from bad_input import RUN, bad_inputs, complete, prepare, tree  # noqa: E402
 from PIL import Image  # noqa: E402
 from results import FIGURES, store  # noqa: E402
 
@@ -86,7 +86,6 @@ class Place:
         self.settings = CONVOLUTIONAL_SETTINGS if design in CONVOLUTIONAL else SETTINGS
         self.data = folder / "small.npz"
         np.savez(self.data, x_train=draw_digits(200, seed=1)[0])
-        np.savez(folder / "other.npz", x_train=np.zeros((50, 28, 28), np.uint8))
         started = time.monotonic()
         whole = self.train(self.fresh("whole"))
         expect(finish(whole)[0] == 0, "the undisturbed run failed")
@@ -105,9 +104,9 @@ class Place:
         expect(code == 0, f"the first part of {name} failed: {err}")
         return root, root / "experiments" / "run"
 
-    def train(self, root: Path, *more: object, design: str | None = None, **options):
+    def train(self, root: Path, *more: object, **options) -> subprocess.Popen:
         arguments = ("--root", root, "--name", "run", "--data", self.data, "--steps", self.length)
-        words = (design or self.design, *arguments, *self.settings, *more)
+        words = (self.design, *arguments, *self.settings, *more)
         return start("train", *words, **options)
 
     def goes_on(self, root: Path, said: str = "") -> None:
@@ -242,14 +241,6 @@ def every_checkpoint_damaged(place: Place) -> None:
     place.refuses(place.train(root), 2, "--fresh starts the run over")
 
 
-def of_another(place: Place, name: str, message: str, *options: object, **design) -> None:
-    """A run begun otherwise is refused, and left as it is."""
-    root, _ = place.begun(f"another-{name}")
-    before = written(root)
-    place.refuses(place.train(root, *options, **design), 2, message)
-    expect(written(root) == before, "it was changed")
-
-
 def swapped_checkpoint(place: Place) -> None:
     """The newest checkpoint is of a run with another seed: it is not taken for this one's."""
     root, run = place.begun("swapped")
@@ -334,18 +325,6 @@ FAULTS: dict[str, Callable[[Place], None]] = {
     **{name: lambda place, name=name: damaged(place, name) for name in DAMAGE},
     "every checkpoint damaged": every_checkpoint_damaged,
     "checkpoint of another run": swapped_checkpoint,
-    "another design": lambda place: of_another(
-        place, "design", "was started with design dense-sgd", design="dense"
-    ),
-    "another latent size": lambda place: of_another(
-        place, "latent", "was started with latent_dim 100, not 7", "--latent-dim", 7
-    ),
-    "another seed": lambda place: of_another(
-        place, "seed", "was started with seed 0, not 7", "--seed", 7
-    ),
-    "other data": lambda place: of_another(
-        place, "data", "was started with the data", "--data", place.folder / "other.npz"
-    ),
     "disk full in a checkpoint": lambda place: disk_full(
         place, "checkpoint", 2**20, "step-00000151"
     ),
@@ -395,158 +374,29 @@ CONVOLUTIONAL_FAULTS: dict[str, Callable[[Place], None]] = {
 
 # -- bad input -----------------------------------------------------------------------------------
 
-NO_NUMBERS = ("", "x", "-1", "0", "1.5", "1e99", "nan")
-NO_FRACTIONS = ("", "x", "-0.1", "1", "nan", "inf")
-NO_RATES = ("", "x", "0", "-1", "nan", "inf")
-NO_NAMES = ("", ".", "..", "../x", "a/b", "/x", "reference", "-x", "a b", "x" * 101)
 
-
-def bad_inputs(place: Place) -> dict[str, list]:
-    """Command lines that must be refused, by what is wrong with them."""
-    data = hostile_data(place.folder)
-    for ending in ("png", "npz"):
-        (place.folder / f"folder.{ending}").mkdir()
-    cases = {f"data: {name}": ["train", "dense", "--data", path] for name, path in data.items()}
-    options = {
-        **dict.fromkeys(("--steps", "--epochs", "--batch-size", "--latent-dim"), NO_NUMBERS),
-        **dict.fromkeys(("--sample-interval", "--checkpoint-epochs"), NO_NUMBERS),
-        "--seed": ("", "x", "-1", "1.5", "9" * 20),
-        **dict.fromkeys(("--beta-1", "--momentum", "--dropout"), NO_FRACTIONS),
-        **dict.fromkeys(("--learning-rate", "--checkpoint-seconds"), NO_RATES),
-        "--connect-seconds": NO_RATES,
-        **dict.fromkeys(("--order", "--last-batch", "--noise", "--precision"), ("", "x")),
-        "--devices": (*NO_NUMBERS, "65"),
-        "--image-size": ("", "x", "28x", "28x28x28", "0", "-4x4", "28"),
-        "--data": ("", "nowhere", "nowhere.npz", "~nosuch/x", "/"),
-        "--name": NO_NAMES,
-        "--root": ("",),
-    }
-    for option, values in options.items():
-        for value in values:
-            cases[f"train {option}={value}"] = ["train", "dense", f"{option}={value}"]
-    for words in ([], ["densest"], ["dense", "mlp"], ["dense", "--stepz=3"], ["--steps"]):
-        cases[f"train {words}"] = ["train", *words]
-    cases["train two lengths"] = ["train", "dense", "--steps=3", "--epochs=3"]
-    for setting in ("--beta-1=0.5", "--momentum=0.5", "--dropout=0.5", "--last-batch=kept"):
-        cases[f"no such setting: {setting}"] = ["train", "dense-sgd", setting]
-    cases["root a file"] = ["train", "dense", "--root", place.data]
-    of_generate = {
-        "--count": (*NO_NUMBERS, "40001"),
-        "--candidates": (*NO_NUMBERS, "5"),  # 5 needs --nice
-        "--seed": ("", "x", "-1"),
-        "--name": (*NO_NAMES, "nosuch"),
-        "--design": ("", "x"),
-        "--out": ("", "x.jpg", "x", f"{place.data}/x.png", place.folder / "folder.png"),
-        "--npz": ("", "x.png", f"{place.data}/x.npz", place.folder / "folder.npz"),
-        "--separate": ("", place.data, place.folder),
-        "--nets": ("", place.data, f"{place.data}/x"),
-        "--root": ("", place.data),
-        "--grid": ("", "x", "3", "0x3", "1000x1000"),
-        "--zoom": (*NO_NUMBERS, "41"),
-    }
-    for option, values in of_generate.items():
-        for value in values:
-            cases[f"generate {option}={value}"] = ["generate", f"{option}={value}"]
-    cases["generate both"] = ["generate", "--name=run", "--design=dense-sgd"]
-    cases["generate nets and images"] = ["generate", "--nets=nets", "--count=4"]
-    cases["generate a word"] = ["generate", "dense"]
-    cases["generate two sizes"] = ["generate", "--count=4", "--grid=2x2"]
-    cases["generate a walk to nowhere"] = ["generate", "--interpolate", "--grid=1x10"]
-    of_evaluate = {
-        "--count": (*NO_NUMBERS, "99", "10001"),
-        "--seed": ("", "x", "-1"),
-        "--name": (*NO_NAMES, "nosuch"),
-        "--design": ("", "x"),
-        "--npz": ("", "nosuch.npz", "/", place.data),
-        "--data": ("", "nosuch.npz", "/", place.data),
-        "--json": ("",),
-        "--root": ("",),
-    }
-    for option, values in of_evaluate.items():
-        for value in values:
-            cases[f"evaluate {option}={value}"] = ["evaluate", f"{option}={value}"]
-    return cases
-
-
-def hostile_data(folder: Path) -> dict[str, Path]:
-    """Data that lies, bursts or reaches out, by what it does."""
-    folder = folder / "hostile"
-    folder.mkdir()
-    cases = {}
-
-    def archive(name: str, **arrays) -> Path:
-        cases[name] = folder / f"{len(cases)}.npz"
-        np.savez(cases[name], **arrays)
-        return cases[name]
-
-    def npy(name: str, header: dict, content: bytes) -> None:
-        cases[name] = folder / f"{len(cases)}.npz"
-        with (
-            zipfile.ZipFile(cases[name], "w", zipfile.ZIP_DEFLATED) as file,
-            file.open("x_train.npy", "w", force_zip64=True) as member,
-        ):
-            np.lib.format.write_array_header_1_0(member, header)
-            member.write(content)
-
-    header = {"descr": "|u1", "fortran_order": False}
-    archive("pickled", x_train=np.array([{}], object))
-    archive("floats", x_train=np.zeros((3, 28, 28)))
-    archive("odd sides", x_train=np.zeros((3, 27, 28), np.uint8))
-    archive("empty", x_train=np.zeros((0, 28, 28), np.uint8))
-    archive("no x_train", y_train=np.zeros(3, np.uint8))
-    npy("giant header", {**header, "shape": (10**12, 28, 28)}, b"")
-    npy("zip bomb", {**header, "shape": (10**7, 28, 28)}, bytes(2**27))
-    npy("header that lies", {**header, "shape": (100, 28, 28)}, bytes(28 * 28))
-    npy("negative shape", {**header, "shape": (-1, 28, 28)}, b"")
-    cases["text"] = folder / "text.npz"
-    cases["text"].write_text("no archive")
-    for name, content in {
-        "IDX that lies": np.array([0x803, 10**9, 28, 28], ">u4").tobytes() + bytes(100),
-        "IDX of labels": np.array([0x801, 5, 0, 0], ">u4").tobytes(),
-    }.items():
-        cases[name] = folder / name.replace(" ", "-")
-        cases[name].mkdir()
-        (cases[name] / "train-images-idx3-ubyte").write_bytes(content)
-    outside = folder / "outside.png"
-    Image.fromarray(np.zeros((28, 28), np.uint8)).save(outside)
-    for name in ("link out of the folder", "no image", "image bomb", "empty folder"):
-        cases[name] = folder / name.replace(" ", "-")
-        cases[name].mkdir()
-    (cases["link out of the folder"] / "a.png").symlink_to(outside)
-    (cases["no image"] / "a.png").write_bytes(b"no image")
-    Image.new("L", (30_000, 30_000)).save(cases["image bomb"] / "a.png")
-    return cases
-
-
-def tree(folder: Path) -> dict[str, tuple]:
-    """All files below a folder with their sizes and times of change."""
-    paths = sorted(folder.rglob("*"))
-    return {str(p): (p.lstat().st_size, p.lstat().st_mtime_ns) for p in paths}
-
-
-def refused(place: Place, root: Path, arguments: list) -> str | None:
+def refused(folder: Path, words: list[str], message: str) -> str | None:
     """None when the command line is refused as it should be, or else what happened."""
-    module, *rest = arguments
-    if not any(str(word).startswith("--root") for word in rest):
-        rest = [*rest, "--root", root]
-    if module == "train" and not any(str(word).startswith("--data") for word in rest):
-        rest = [*rest, "--data", place.data]
+    command, words = complete(words, folder)
     limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (2**36, 2**36))}
-    code, out, err = finish(start(module, *rest, **limit))
-    if code != 2 or err.count("\n") != 1 or "Traceback" in err or not err.strip():
-        return f"code {code}: {err[-400:] or out[-400:]}"
+    code, out, err = finish(start(command, *words, **limit))
+    said = message.replace("HERE", str(folder))
+    if code != 2 or err.count("\n") != 1 or "Traceback" in err or said not in err:
+        return f"code {code}, not {said!r}: {err[-400:] or out[-400:]}"
     return None
 
 
-def refuse_all(place: Place, cases: dict[str, list]) -> dict[str, str]:
-    """The cases that were not refused, and what happened; and whether anything was written."""
-    root, _ = place.begun("refusing", steps=20)
-    before = tree(root), tree(REPOSITORY / "experiments"), tree(REPOSITORY / "images")
+def refuse_all(folder: Path, rows: dict[str, tuple]) -> dict[str, str]:
+    """The rows that were not refused, and what happened; and whether anything was written."""
+    prepare(folder)
+    command, words = complete(["train", *RUN.split()], folder)
+    expect(finish(start(command, *words))[0] == 0, "the run could not be trained")
+    folders = folder, REPOSITORY / "experiments", REPOSITORY / "images"
+    before = list(map(tree, folders))
     with ThreadPoolExecutor(2) as pool:
-        results = pool.map(lambda arguments: refused(place, root, arguments), cases.values())
-        failures = {name: bad for name, bad in zip(cases, results, strict=True) if bad}
-    after = tree(root), tree(REPOSITORY / "experiments"), tree(REPOSITORY / "images")
-    if before != after:
+        results = pool.map(lambda row: refused(folder, *row), rows.values())
+        failures = {line: bad for line, bad in zip(rows, results, strict=True) if bad}
+    if before != list(map(tree, folders)):
         failures["all"] = "something was written"
     return failures
 
@@ -556,7 +406,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--store", action="store_true", help="keep the counts for README")
-    parser.add_argument("--only", metavar="FAULT", help="one fault; kills; d-on-g or dcgan")
+    parser.add_argument(
+        "--only", metavar="FAULT", help="one fault; bad input; kills; d-on-g or dcgan"
+    )
     options = parser.parse_args()
     print(f"seed {options.seed} (again: python tests/faults.py --seed {options.seed})", flush=True)
     started, lost = time.monotonic(), {}
@@ -573,12 +425,17 @@ def main() -> int:
                 found = kill_often(where, kills_of(where, options.kills), options.seed)
                 print(where.design, "kills, runs, identical:", *found, flush=True)
             return 0
+        if options.only == "bad input":
+            rows = bad_inputs()
+            lost = refuse_all(place.fresh("refusing"), rows)
+            print(f"{len(rows)} bad inputs", *lost.items(), sep="\n", flush=True)
+            return bool(lost)
         if options.only:
             FAULTS[options.only](place)
             return 0
-        cases = bad_inputs(place)
-        lost |= refuse_all(place, cases)
-        counts = {"bad inputs refused": [len(cases.keys() - lost.keys()), len(cases)]}
+        rows = bad_inputs()
+        lost |= refuse_all(place.fresh("refusing"), rows)
+        counts = {"bad inputs refused": [len(rows.keys() - lost.keys()), len(rows)]}
         show(counts)
 
         faults = {name: (FAULTS[name], place) for name in FAULTS}

@@ -1,7 +1,6 @@
 """gan.evaluate through the real command, on drawn digits in the place of MNIST."""
 
 import json
-import os
 import shutil
 
 import numpy as np
@@ -123,52 +122,6 @@ def test_without_mnist_it_says_what_to_do(tmp_path):
     assert "this needs the real MNIST" in err
     assert "GAN_DATA" in err
     assert err.count("\n") == 1
-
-
-BAD = {
-    "too few": (["--count", "99"], "must be from 100 to 10,000"),
-    "too many": (["--count", "10001"], "must be from 100 to 10,000"),
-    "both": (["--npz", "a.npz", "--design", "dense"], "not both"),
-    "no run": (["--name", "nosuch"], "no trained run 'nosuch'"),
-    "no file": (["--npz", "nosuch.npz"], "nosuch.npz cannot be read"),
-    "a folder of data": (
-        ["--shipped", "--data", "/"],
-        "/ is a folder; this needs MNIST as one .npz",
-    ),
-    "no data": (["--shipped", "--data", "nosuch.npz"], "nosuch.npz cannot be read"),
-    "not MNIST": (["--shipped", "--data", "colour.npz"], "colour.npz is not MNIST"),
-    "no test images": (["--shipped", "--data", "half.npz"], "has no array 'x_test'"),
-    "more than there are": (["--shipped", "--count", "400"], "there are only 300 images"),
-    "pickled": (["--shipped", "--data", "pickled.npz"], "x_test is object"),
-    "no data for a file": (
-        ["--shipped", "--json", "new/a.json", "--data", "nosuch.npz"],
-        "nosuch.npz cannot be read",
-    ),
-    "colour": (["--npz", "colour.npz"], "28x28x3; only 28x28x1"),
-    "few images": (["--npz", "few.npz"], "holds 99 images"),
-    "no images": (["--npz", "half.npz"], "has no array 'images'"),
-    "a folder": (["--shipped", "--json", "."], "must be a file"),
-    "unwritable": (["--shipped", "--count", "100", "--json", "/dev/null/a.json"], "/dev/null"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line(tmp_path, data, monkeypatch, capsys, case):
-    monkeypatch.chdir(tmp_path)
-    colour = np.zeros((200, 28, 28, 3), np.uint8)
-    np.savez("colour.npz", images=colour, x_train=colour, x_test=colour, y_train=0, y_test=0)
-    digits = np.zeros((200, 28, 28), np.uint8)
-    np.savez("pickled.npz", x_train=digits, x_test=np.array([{}], object))
-    np.savez("few.npz", images=np.zeros((99, 28, 28, 1), np.uint8))
-    np.savez("half.npz", x_train=np.zeros((200, 28, 28), np.uint8))
-    words, message = BAD[case]
-    if "--data" not in words:
-        words = [*words, "--data", str(data)]
-    assert run_here(evaluate.main, "--root", tmp_path, *words) == 2
-    err = capsys.readouterr().err
-    assert message in err
-    assert err.count("\n") == 1
-    assert not os.path.exists("new")
 
 
 @needs_mnist

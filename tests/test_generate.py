@@ -335,50 +335,6 @@ def test_a_walk_keeps_to_the_noise_that_g_knows():
     np.testing.assert_allclose(uniform.noise[4], middle, atol=1e-6)
 
 
-BAD = {
-    "no such run": (["--name", "third"], "no trained run 'third'"),
-    "candidates for nothing": (["--candidates", "5"], "--candidates needs --nice"),
-    "two choices": (["--name", "first", "--design", "dense"], "cannot be combined"),
-    "no NPZ": (["--npz", "x.png"], "must be a .npz file"),
-    "a file for a folder": (["--separate", __file__], "is not a folder"),
-    "far too many": (["--npz", "x.npz", "--count", "2000000"], "the limit is 1,000,000"),
-    "no images": (["--count", "0"], "a whole number from 1"),
-    "too many": (["--count", "50000"], "the limit is 40,000"),
-    "two sizes": (["--count", "5", "--grid", "2x2"], "not both"),
-    "a walk to nowhere": (["--interpolate", "--grid", "1x10"], "two rows or more"),
-    "nets and images": (["--nets", "x", "--nice", "--count", "5"], "leave out --count --nice"),
-    "no picture to zoom": (["--zoom", "2", "--npz", "x.npz"], "--zoom is for pictures"),
-    "no grid": (["--grid", "2x"], "like 5x8"),
-    "far too large": (["--zoom", "50"], "at most 40"),
-    "a nice walk": (["--interpolate", "--nice"], "not both"),
-    "a long walk": (["--interpolate", "--grid", "40x40"], "at most 1,000"),
-    "a longer one": (["--interpolate", "--grid", "1500x1", "--npz", "x.npz"], "at most 1,000"),
-    "a huge picture": (["--count", "2000", "--zoom", "40"], "too many for one picture"),
-    "no PNG": (["--out", "x.jpg"], "must be a .png file"),
-    "out of the folder": (["--name", "../first"], "no run can be named"),
-    "unwritable": (["--out", "/dev/null/x.png"], "cannot be made"),
-    "no folder": (["--out", "new/x.png", "--separate", os.path.dirname(__file__)], "is not empty"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line(root, capsys, case):
-    arguments, message = BAD[case]
-    assert run_here(generate.main, "--root", root, *arguments) == 2
-    captured = capsys.readouterr()
-    assert message in captured.err
-    assert captured.err.count("\n") == 1
-    assert captured.out == ""
-    assert not os.path.exists("new")
-
-
-@pytest.mark.parametrize(("option", "name"), [("--out", "a.png"), ("--npz", "a.npz")])
-def test_a_folder_is_not_written_over(root, tmp_path, capsys, option, name):
-    (tmp_path / name).mkdir()
-    assert run_here(generate.main, "--root", root, option, tmp_path / name) == 2
-    assert f"{option} must be a file, but {tmp_path / name} is a folder" in capsys.readouterr().err
-
-
 def test_it_says_how_far_it_is(monkeypatch, capsys):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_PLAIN_LINES", -1)
     chunks = [sampling.Samples(np.zeros((n, 1, 1, 1)), np.zeros(n)) for n in (1000, 500)]

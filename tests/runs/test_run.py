@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import REPOSITORY, finish, run_here, start, variables
+from conftest import REPOSITORY, run_here, variables
 from PIL import Image
 from test_train import contents
 from test_train import small_run as dense_run
@@ -356,90 +356,6 @@ def test_a_checkpoint_of_other_variables_is_refused(three_checkpoints):
         other = SimpleNamespace(all_variables=others, averages=[])
         with pytest.raises(UserError, match="belong to other nets"):
             run.checkpoints.restore(9, other, run.config())
-
-
-@pytest.fixture(scope="module")
-def short_run(quick_runs, tmp_path_factory, small_data):
-    root = tmp_path_factory.mktemp("short")
-    assert run_here(train.main, *dense_run(root, small_data, "--steps", 5)) == 0
-    return root
-
-
-def files_of(root):
-    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
-BAD = {
-    "unknown design": (["densest"], "invalid choice: 'densest'"),
-    "no design": ([], "required: DESIGN"),
-    "unknown option": (["dense", "--stepz", "3"], "unrecognized arguments"),
-    "negative steps": (["dense", "--steps", "-5"], "a whole number from 1 to 2147483647, not '-5'"),
-    "broken steps": (["dense", "--steps", "many"], "not 'many'"),
-    "both lengths": (["dense", "--steps", "5", "--epochs", "2"], "not allowed with"),
-    "infinite rate": (["dense", "--learning-rate", "inf"], "a number above 0"),
-    "rate of NaN": (["dense", "--learning-rate", "nan"], "a number above 0"),
-    "negative seed": (["dense", "--seed", "-1"], "from 0 to 2147483647"),
-    "missing data": (["dense", "--data", "nowhere.npz"], "no data 'nowhere.npz'"),
-    "setting it lacks": (["dense-sgd", "--beta-1", "0.5"], "no setting 'beta_1'"),
-    "name out of the folder": (["dense", "--name", "../x"], "no run can be named '../x'"),
-    "name of the shipped": (["dense", "--name", "Reference"], "no run can be named"),
-    "name of their pictures": (["dense", "--name", "shipped-dense"], "no run can be named"),
-    "a word of two lines": (["dense", "--two\nlines"], "unrecognized arguments: --two lines"),
-    "another batch size": (["dense", "--batch-size", "9"], "started with batch_size 8, not 9"),
-    "another learning rate": (["dense", "--learning-rate", "0.1"], "learning_rate 0.0002, not 0.1"),
-    "an empty name": (["dense", "--name", ""], "must not be empty"),
-    "data of one byte": (["dense", "--data", "/dev/null"], "not an .npz file, or is damaged"),
-    "too large a batch": (["dense", "--batch-size", "100000"], "from 1 to 65536, not '100000'"),
-    "a size for no folder": (["dense", "--image-size", "28"], "only for --data FOLDER"),
-    "a broken size": (["dense", "--image-size", "28x"], "must be a size like 28 or 32x48"),
-    "an order there is not": (["dense", "--order", "backwards"], "must be random or shuffled or"),
-    "another seed": (["dense", "--seed", "7"], "started with seed 0, not 7"),
-    "another design": (["dense-sgd", "--name", "dense"], "started with design dense"),
-    "too many devices": (["dense", "--devices", "65"], "a whole number from 1 to 64"),
-    "no time at all": (["dense", "--checkpoint-seconds", "0"], "a number above 0"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_changes_nothing(short_run, small_data, capsys, case):
-    arguments, message = BAD[case]
-    common = ["--root", short_run, "--batch-size", 8, "--sample-interval", 150]
-    if "--data" not in arguments:
-        common += ["--data", small_data]
-    before = files_of(short_run)
-    capsys.readouterr()
-    assert run_here(train.main, *common, *arguments) == 2
-    err = capsys.readouterr().err
-    assert message in err
-    assert err.count("\n") == 1
-    assert files_of(short_run) == before
-
-
-def test_a_root_that_is_a_file(tmp_path, small_data, capsys):
-    root = tmp_path / "file"
-    root.write_text("")
-    assert run_here(train.main, *small_run(root, small_data)) == 2
-    err = capsys.readouterr().err
-    assert "not a folder that can hold runs" in err
-    assert err.count("\n") == 1
-    assert run_here(train.main, *small_run(tmp_path / ("x" * 300), small_data)) == 2
-    err = capsys.readouterr().err
-    assert "config.json cannot be read: File name too long" in err
-    assert err.count("\n") == 1
-    (tmp_path / "experiments").mkdir()
-    (tmp_path / "experiments" / "dense-sgd").write_text("")
-    for more in ((), ("--fresh",)):
-        assert run_here(train.main, *small_run(tmp_path, small_data, *more)) == 2
-        err = capsys.readouterr().err
-        assert "experiments/dense-sgd is a file; choose another --name" in err
-
-
-def test_bad_input_in_a_process_of_its_own(tmp_path):
-    code, out, err = finish(start("train", "dense", "--root", tmp_path, "--data", "nowhere.npz"))
-    assert (code, out) == (2, "")
-    assert err.startswith("error: no data 'nowhere.npz'")
-    assert err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("module", ["train", "generate", "evaluate"])
