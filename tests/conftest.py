@@ -87,6 +87,12 @@ def float64():
             yield
 
 
+def contents(run) -> dict[str, bytes]:
+    """Bytes of all that a run wrote, but its page, which names it: variables, log, pictures."""
+    paths = (run.metrics, *(path for path in run.images.iterdir() if path.name != "index.html"))
+    return variables(run) | {path.name: path.read_bytes() for path in paths}
+
+
 def draw_nothing(columns, picture, evaluations=()):
     Image.new("L", (1, 1)).save(picture)
 

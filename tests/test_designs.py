@@ -15,7 +15,6 @@ from conftest import (
     step_inputs,
     weights,
 )
-from test_train import contents
 
 from gan import generate, train
 from gan.d_on_g import DOnG
@@ -378,37 +377,6 @@ def test_the_nets_are_saved_and_loaded_as_any_keras_model(tmp_path, name):
         again = keras.models.load_model(tmp_path / "net.keras")
         inputs = np.random.default_rng(0).normal(size=(2, *net.input_shape[1:]))
         np.testing.assert_array_equal(net(inputs), again(inputs))
-
-
-GRIDS = {
-    "d-on-g": {"0_0", "0_2", "1_0"},
-    "mlp": {"0", "3"},
-    "dcgan": {"image_at_epoch_0001", "image_at_epoch_0002"},
-}
-
-
-@pytest.mark.parametrize("name", GRIDS)
-def test_it_trains_resumes_exactly_and_samples(tmp_path, name):
-    """Through an epoch and a bit more, of 4 steps; the last of dcgan's has 20 images."""
-    np.savez(tmp_path / "small.npz", x_train=draw_digits(200, seed=1)[0][:, 8:20, 8:20])
-    options = ["--data", tmp_path / "small.npz", "--root", tmp_path]
-    options += ["--batch-size", 60] if name == "dcgan" else ["--batch-size", 50]
-    if name != "dcgan":
-        options += ["--sample-interval", {"d-on-g": 2, "mlp": 3}[name]]
-    length = 8 if name == "dcgan" else 5
-    for run, steps in (("whole", length), ("cut", 3), ("cut", length)):
-        assert run_here(train.main, name, "--name", run, "--steps", steps, *options) == 0
-    whole, cut = Run("whole", tmp_path), Run("cut", tmp_path)
-    others = {"final", "final-average", "training", "curves", "index"}
-    assert {path.stem for path in whole.images.iterdir()} == GRIDS[name] | others
-    assert contents(whole) == contents(cut)
-
-    npz = tmp_path / "samples.npz"
-    sample = ("--root", tmp_path, "--name", "cut", "--count", 20, "--npz", npz)
-    assert run_here(generate.main, *sample, "--nice", "--candidates", 2) == 0
-    with np.load(npz) as archive:
-        assert archive["images"].shape == (20, 12, 12, 1)
-        assert (np.diff(archive["scores"]) <= 0).all()
 
 
 def test_dcgan_keeps_the_checkpoints_of_its_document(tmp_path):

@@ -16,12 +16,11 @@ from contextlib import redirect_stdout, suppress
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import REPOSITORY, finish, run_here, start, variables
+from conftest import REPOSITORY, finish, run_here, start
 from PIL import Image
 
 from gan import train
 from gan.cli import progress
-from gan.pictures.gallery import Gallery
 from gan.runs import Run
 
 LENGTH = 60
@@ -41,13 +40,6 @@ def whole_run(quick_runs, tmp_path_factory, small_data):
     with redirect_stdout(out):
         assert run_here(train.main, *small_run(root, small_data)) == 0
     return Run("dense", root), out.getvalue()
-
-
-def contents(run):
-    """Bytes of all that a run wrote, but its page, which names it: variables, log, pictures."""
-    paths = (run.metrics, *(path for path in run.images.iterdir() if path.name != "index.html"))
-    files = {path.name: path.read_bytes() for path in paths}
-    return variables(run) | files
 
 
 def test_what_a_run_writes(whole_run, small_data):
@@ -79,32 +71,6 @@ def test_a_checkpoint_holds_every_variable_and_they_moved(whole_run):
     assert sum(sizes) == 3 * weights + 3_584 + 2  # with Adam's moments, clock and learning rate
     clocks = [reader.get_tensor(name) for name in shapes if name.startswith("variables")]
     assert any(tensor.shape == () and tensor == 3 * LENGTH for tensor in clocks)
-
-
-@pytest.mark.usefixtures("quick_runs")
-def test_stopping_and_going_on_gives_the_same_bytes(
-    tmp_path, small_data, whole_run, monkeypatch, capsys
-):
-    """Ctrl-C comes while a grid is drawn; the run ends after that call."""
-    command, run, draw = small_run(tmp_path, small_data), Run("dense", tmp_path), Gallery.draw
-
-    def draw_and_signal(gallery, done):
-        draw(gallery, done)
-        if run.grid("25").exists():
-            signal.raise_signal(signal.SIGINT)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Gallery, "draw", draw_and_signal)
-        assert run_here(train.main, *command) == 130
-    assert "stopped after step 26 of 60; everything is saved" in capsys.readouterr().out
-    assert run.checkpoints.steps() == [26]
-    assert not run.grid("final").exists()
-    with run.metrics.open("a") as log:  # as a process killed later may leave it
-        log.write("26,0.5,0.5,0.5\n27,0.5")
-
-    assert run_here(train.main, *command) == 0
-    assert "going on after step 26" in capsys.readouterr().out
-    assert contents(run) == contents(whole_run[0])
 
 
 def test_two_processes_do_not_train_one_run_and_a_signal_stops_it(tmp_path, small_data, capsys):

@@ -99,45 +99,39 @@ def test_sampling_from_it_uses_the_averages_and_changes_nothing(name):
 
 
 @pytest.mark.usefixtures("quick_runs")
-def test_a_run_keeps_it_resumes_it_and_draws_with_it(tmp_path, small_data, capsys):
-    """Stopped at step 30 and gone on with, it is that of a run which was never stopped."""
+def test_a_run_keeps_it_and_draws_with_it(tmp_path, small_data, capsys):
+    place = ("--name", "run", "--root", tmp_path)
+    run = Run("run", tmp_path)
 
-    def command(name, steps, *more):
-        options = ("--data", small_data, "--batch-size", 8, "--root", tmp_path, *more)
-        assert run_here(train.main, "dense-sgd", "--name", name, *options, "--steps", steps) == 0
-        return Run(name, tmp_path)
+    def train_to(steps, *more):
+        options = ("--data", small_data, "--batch-size", 8, "--steps", steps, *more)
+        assert run_here(train.main, "dense-sgd", *place, *options) == 0
+        return variables(run)
 
-    whole = command("whole", 50)
-    command("parts", 30)
-    parts = command("parts", 50)
-    assert any(name.startswith("averages/") for name in variables(whole))
-    assert variables(parts) == variables(whole)
-    final, average = (parts.grid(name) for name in ("final", "final-average"))
+    first = train_to(30)
+    assert any(name.startswith("averages/") for name in first)
+    final, average = (run.grid(name) for name in ("final", "final-average"))
     assert final.read_bytes() != average.read_bytes()
-    for name in ("final", "final-average"):
-        assert parts.grid(name).read_bytes() == whole.grid(name).read_bytes()
-    assert "final-average.png" in (parts.images / "index.html").read_text()
+    assert "final-average.png" in (run.images / "index.html").read_text()
 
     capsys.readouterr()
-    command("parts", 55, "--average-decay", 0.5)
+    train_to(35, "--average-decay", 0.5)
     assert "average_decay was 0.999, and is 0.5 from here on" in capsys.readouterr().out
-    parts.results(average=True).write_text("{}")
-    place = ("--name", "parts", "--root", tmp_path)
+    run.results(average=True).write_text("{}")
     assert run_here(generate.main, *place, "--count", 4) == 0
     assert run_here(generate.main, *place, "--count", 4, "--average") == 0
-    assert "averaged generator, 55 steps" in capsys.readouterr().out
-    assert parts.grid("generated").read_bytes() != parts.grid("generated-average").read_bytes()
+    assert "averaged generator, 35 steps" in capsys.readouterr().out
+    assert run.grid("generated").read_bytes() != run.grid("generated-average").read_bytes()
 
     with pytest.raises(UserError, match="trained before; build a new one"):
-        load(parts)[0].train(run=Run("new", tmp_path), steps=3, dataset=load_images(small_data))
+        load(run)[0].train(run=Run("new", tmp_path), steps=3, dataset=load_images(small_data))
     assert not (tmp_path / "experiments" / "new").exists()
 
     # Without it all else is the same; what a training kept before goes with --fresh.
-    without = command("parts", 50, "--average-decay", 0, "--fresh")
-    expected = {k: v for k, v in variables(whole).items() if not k.startswith("averages/")}
-    assert variables(without) == expected
+    without = {k: v for k, v in first.items() if not k.startswith("averages/")}
+    assert train_to(30, "--average-decay", 0, "--fresh") == without
     assert not average.exists()
-    assert not parts.results(average=True).exists()
+    assert not run.results(average=True).exists()
     capsys.readouterr()
     for main in (generate.main, evaluate.main):
         assert run_here(main, *place, "--average") == 2
