@@ -104,7 +104,7 @@ def test_all_forms_of_images_are_the_same_to_fit():
     first = [variable.numpy() for variable in design.variables + design.all_variables]
     expected = None
     with pytest.raises(UserError, match="do not fit nets"):
-        design.fit(batches(IMAGES[:8]), verbose=0)
+        design.fit(batches(IMAGES[:8]), shuffle=False, verbose=0)
     for form, images in FORMS.items():
         for variable, value in zip(design.variables + design.all_variables, first, strict=True):
             variable.assign(value)
@@ -125,7 +125,7 @@ def test_all_forms_of_images_are_the_same_to_fit():
 def test_the_ways_to_compile(option, value):
     design = build_design("dense-sgd", (12, 12, 1))
     design.compile(**{option: value})
-    design.fit(batches(SMALL[:12]), verbose=0)
+    design.fit(batches(SMALL[:12]), shuffle=False, verbose=0)
     assert int(design.g_optimizer.iterations) == 2
     assert getattr(design, option) == value
 
@@ -204,7 +204,7 @@ def test_fit_keeps_the_average_as_the_loop_does():
 )
 def test_other_images_are_refused(images, message):
     with pytest.raises(UserError, match=message):
-        build_design("dense").fit(images, verbose=0)
+        build_design("dense").fit(images, shuffle=False, verbose=0)
 
 
 def test_validation_and_several_devices_are_refused():
