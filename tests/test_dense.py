@@ -1,5 +1,7 @@
 """The dense GAN's step against an independent NumPy one, and what it may change."""
 
+from dataclasses import asdict
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from conftest import STEPS, assert_changed, step_inputs, weights
 from numpy_gan import SGD, Adam, DenseGAN
 
 from gan.data import load_images
-from gan.dense import DENSE, DENSE_SGD, GAN
+from gan.dense import DENSE, DENSE_SGD, GAN, SGDGAN
 from gan.designs import build_design
 from gan.recipe import override
 from gan.runs import Run
@@ -108,6 +110,17 @@ def test_the_documents_class(tmp_path, small_data):
     names = {path.name for path in run.images.iterdir()}
     assert {"0.png", "5.png", "final.png", "77.png", "training.gif"} < names
     assert run.grid("77").read_bytes() == run.grid("final").read_bytes()
+
+
+def test_the_sgd_articles_recipe_builds_its_own_class_also_from_older_files():
+    old = GAN().get_config() | {"recipe": asdict(DENSE_SGD), "name": "dense-sgd", "seed": 3}
+    for design in (GAN(DENSE_SGD), GAN(recipe=DENSE_SGD), GAN.from_config(old), SGDGAN()):
+        assert type(design) is SGDGAN
+        assert design.name == "dense-sgd"
+        assert design.recipe == DENSE_SGD
+        assert {type(design.d_optimizer), type(design.g_optimizer)} == {keras.optimizers.SGD}
+        assert design.d_optimizer is not design.g_optimizer
+    assert type(GAN()) is GAN
 
 
 def test_train_called_again_continues_and_takes_steps_too(tmp_path, small_data):

@@ -155,10 +155,13 @@ def _exchange(connection: socket.socket, hello: dict) -> dict:
     """Send `hello` and return the other end's message. Raises OSError or ValueError."""
     connection.settimeout(TRY_SECONDS)
     connection.sendall(json.dumps(hello).encode() + b"\n")
-    with suppress(RecursionError):  # from deeply nested JSON
-        match other := json.loads(connection.makefile("rb").readline(2**20)):
-            case {"index": int(), "addresses": list(), "shared": dict()}:
-                return other
+    try:
+        other = json.loads(connection.makefile("rb").readline(2**20))
+    except RecursionError:  # deeply nested JSON
+        raise ValueError("not a worker") from None
+    match other:
+        case {"index": int(), "addresses": list(), "shared": dict()}:
+            return other
     raise ValueError("not a worker")
 
 
