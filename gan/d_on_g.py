@@ -13,8 +13,6 @@ The loop that calls the step: gan/training/plain.py.
 Deviations from the document, with reasons: experiments/fidelity.md.
 """
 
-from __future__ import annotations
-
 from gan.design import Design
 from gan.layers.replicas import BatchNormalization, binary_crossentropy
 from gan.layers.upsampling import UpSamplingConv2D

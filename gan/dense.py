@@ -12,18 +12,13 @@ The loop that calls the step: gan/training/plain.py.
 Deviations from the documents, with reasons: experiments/fidelity.md.
 """
 
-from __future__ import annotations
+from typing import Self
 
-from typing import TYPE_CHECKING
-
-from gan.design import Design
+from gan.design import Design, Outcome
 from gan.layers.replicas import BatchNormalization, binary_crossentropy, global_mean
 from gan.recipe import Recipe, override
 from gan.support.errors import UserError
 from gan.support.tensorflow import keras, layers, tf
-
-if TYPE_CHECKING:
-    from gan.training import Outcome
 
 DENSE = Recipe(
     steps=30_000,  # the document calls them epochs
@@ -55,7 +50,7 @@ class GAN(Design):
     loss_names = ("d_loss", "d_accuracy", "g_loss")
     compile_with_xla = True
 
-    def __new__(cls, recipe: Recipe = DENSE, *arguments: object, **options: object) -> GAN:
+    def __new__(cls, recipe: Recipe = DENSE, *arguments: object, **options: object) -> Self:
         """`GAN(DENSE_SGD)`, and files saved before `SGDGAN` had a class of its own, are SGDGANs."""
         return super().__new__(SGDGAN if cls is GAN and recipe.beta_1 is None else cls)
 

@@ -4,28 +4,37 @@ Each design's module adds the nets, optimizers and step of its document. The loo
 step is in `gan.training.plain`, the table of the designs' names in `gan.designs`.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from gan.data import of_array
-from gan.data.batches import GRID_NOISE, draw_noise, draw_step_noise
+from gan.data.batches import GRID_NOISE, draw_noise
+from gan.data.fit import FitModel
 from gan.layers.plain import save_plain
 from gan.layers.precision import precision
 from gan.layers.seeding import first_weights
 from gan.recipe import Recipe, checked, override, seed_number
 from gan.support.errors import UserError
-from gan.support.tensorflow import keras, tf, xla_flags
-
-if TYPE_CHECKING:
-    from gan.training import Outcome
+from gan.support.tensorflow import keras, tf
 
 
-class Design(keras.Model):
+class Outcome(NamedTuple):
+    """How a training ended: `done` of `total` steps, `trained` of them in this call, in `seconds`.
+
+    `stopped_by` is the signal that ended it early, or None.
+    """
+
+    done: int
+    total: int
+    trained: int
+    seconds: float
+    stopped_by: int | None
+
+
+class Design(FitModel):
     """A GAN with the settings `recipe`, for images of `image_shape` = (height, width, channels).
 
     `seed` determines the initial weights, and the images and noise of each step.
@@ -79,7 +88,7 @@ class Design(keras.Model):
                 for variable in self.generator.variables
             ]
         self.loss_means = [keras.metrics.Mean(name) for name in self.loss_names]
-        self.built, self.fitted_kind = True, ""
+        self.built = True
         self.compile()
 
     def noise_counts(self, real_count: int | tf.Tensor) -> tuple[int | tf.Tensor, ...]:
@@ -146,15 +155,10 @@ class Design(keras.Model):
     ) -> Outcome:
         """Train like `python -m gan.train`, from the current weights; an existing run continues.
 
-        `steps` or `epochs`: the total length, which replaces the recipe's (default: the recipe's).
-        `images`: your own images, uint8 [N, H, W] or [N, H, W, 1 or 3]. `options`:
-
-        - `run`: the run or its name (default: the design's name).
-        - `dataset`: images of `gan.data.load_images` (default: `load_images()`).
-        - `fresh`: delete the run and start over.
-        - `checkpoint_seconds`: seconds between two checkpoints (default: 60).
-        - `tensorboard`: also log for TensorBoard.
-        - `evaluate_every`: every so many steps, measure images against the real MNIST.
+        `steps` or `epochs`: the total length, instead of the recipe's. `images`: your own images,
+        uint8 [N, H, W] or [N, H, W, 1 or 3], instead of the `dataset` of `gan.data.load_images`.
+        `options`: `run`, a name or a Run (default: the design's name); `dataset`; `fresh`, to start
+        over; and `checkpoint_seconds`, `tensorboard`, `evaluate_every`, as in the command.
 
         A design that was built in the scope of a `tf.distribute` strategy trains on the devices of
         that strategy, wherever this is called. SIGINT and SIGTERM save a checkpoint and end the
@@ -167,65 +171,6 @@ class Design(keras.Model):
         if images is not None:
             options["dataset"] = of_array(images)
         return Training(self, **options).train()
-
-    def compile(
-        self,
-        run_eagerly: bool = False,
-        jit_compile: bool | None = None,
-        steps_per_execution: int = 1,
-    ) -> None:
-        """Set how `fit` runs its steps. A new design is already compiled.
-
-        `run_eagerly`: run the step without compiling it, to debug it. `jit_compile`: compile it
-        with XLA (default: `compile_with_xla`). `steps_per_execution`: steps per compiled call.
-        """
-        if jit_compile is None:
-            jit_compile = self.compile_with_xla and not run_eagerly
-        super().compile(
-            optimizer=None,  # `step` has its own
-            run_eagerly=run_eagerly,
-            steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile,
-        )
-
-    def fit(
-        self, x: object, y: object = None, batch_size: int | None = None, **options: object
-    ) -> keras.callbacks.History:
-        """Train like any Keras model, with Keras' callbacks. Use `train` to resume exactly.
-
-        `x`: images, uint8 or float in [-1, 1], [N, H, W] or [N, H, W, C]; or (images, labels); or a
-        `tf.data.Dataset` of batches of either. Labels and `y` are ignored. `batch_size` replaces
-        the recipe's; the batches of a Dataset should have that size. `options`: the other arguments
-        of Keras' `fit`; callbacks that set one learning rate do not work. `history` has the mean of
-        each of `loss_names` over an epoch. Raises UserError for other images (the range only of an
-        array), for validation and weights, and on several devices.
-        """
-        from gan.training.fit import fit_arguments
-
-        with xla_flags():
-            return super().fit(**fit_arguments(self, x, batch_size, options))
-
-    def train_step(self, data: object) -> dict[str, tf.Tensor]:
-        """Run one `step` on a batch of `fit`; return the means of the losses so far."""
-        from gan.training.fit import as_real_images
-
-        real_images = as_real_images(data, self.image_shape)
-        counts = self.noise_counts(tf.shape(real_images)[0])
-        # G's optimizer counts its updates and is saved, so the noise differs in every step.
-        noise = draw_step_noise(self.recipe, self.seed, self.g_optimizer.iterations, counts)
-        losses = self.step(real_images, *noise)
-        for mean in self.loss_means:
-            mean.update_state(losses[mean.name])
-        return {mean.name: mean.result() for mean in self.loss_means}
-
-    def test_step(self, data: object) -> None:
-        """Raises UserError: no loss measures the quality of a GAN's images."""
-        raise UserError("a GAN has no validation loss; measure its images with gan.evaluate")
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The metrics that Keras resets at the start of an epoch."""
-        return self.loss_means
 
     def save_nets(self, folder: Path | str, average: bool = False) -> None:
         """Write `generator.keras` and `discriminator.keras`, which load without `gan`.
@@ -244,7 +189,7 @@ class Design(keras.Model):
         return own | {"recipe": asdict(self.recipe)}
 
     @classmethod
-    def from_config(cls, config: dict) -> Design:
+    def from_config(cls, config: dict) -> Self:
         """The design that `get_config` describes, with the initial weights of its seed."""
         return cls(**config | {"recipe": Recipe(**config["recipe"])})
 

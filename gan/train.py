@@ -26,7 +26,7 @@ from gan.runs.run import CHECKPOINT_SECONDS, REPOSITORY, Run
 from gan.support.files import shown_path
 
 if TYPE_CHECKING:
-    from gan.training import Outcome
+    from gan.design import Outcome
 
 LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
 

@@ -180,7 +180,7 @@ def test_fit_keeps_the_average_as_the_loop_does():
                 np.testing.assert_allclose(average, value, rtol=1e-5, atol=1e-7)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gan.training.fit.KeepAverage", Watched)
+        patch.setattr("gan.training.average.KeepAverage", Watched)
         design.fit(IMAGES[:50, 8:20, 8:20], epochs=2, verbose=0)
     assert seen == [(20, 20), (25, 5), (45, 20), (50, 5)]
     without = build_design("dense-sgd", (12, 12, 1), batch_size=2, average_decay=0)

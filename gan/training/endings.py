@@ -6,24 +6,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import numpy as np
 
 from gan.support.errors import RunError
-
-
-class Outcome(NamedTuple):
-    """How a training ended: `done` of `total` steps, `trained` of them in this call, in `seconds`.
-
-    `stopped_by` is the signal that ended it early, or None.
-    """
-
-    done: int
-    total: int
-    trained: int
-    seconds: float
-    stopped_by: int | None
 
 
 @contextmanager

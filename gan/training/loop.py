@@ -17,7 +17,7 @@ from gan.cli.commands import next_commands
 from gan.cli.progress import Report, say, warn
 from gan.data import Dataset, load_images
 from gan.data.batches import Schedule
-from gan.design import Design
+from gan.design import Design, Outcome
 from gan.devices.workers import Workers, explain_lost_workers
 from gan.evaluation.log import keep_evaluations
 from gan.pictures.board import Board
@@ -28,7 +28,7 @@ from gan.runs.config import changes, make_config
 from gan.runs.run import CHECKPOINT_SECONDS, Run
 from gan.support.errors import UserError
 from gan.support.tensorflow import is_exact
-from gan.training.endings import Outcome, check_finite, stop_signals, what_is_left
+from gan.training.endings import check_finite, stop_signals, what_is_left
 from gan.training.evaluations import Evaluations
 from gan.training.steps import compile_steps, pace
 
