@@ -1,7 +1,5 @@
 """Start and end a command, and write commands that the user can copy."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil

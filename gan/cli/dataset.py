@@ -1,7 +1,5 @@
 """Which images a command trains on: those of its --data, or those of the run that it continues."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from pathlib import Path

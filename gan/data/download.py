@@ -1,7 +1,5 @@
 """Published files, downloaded once into Keras' own cache and checked."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Never unpickles anything, and reads no more bytes than the images need.
 """
 
-from __future__ import annotations
-
 import gzip
 import lzma
 import math

@@ -3,8 +3,6 @@
 Every source gives a `Dataset`: uint8 images [N, H, W, C] in 0..255, a name and a digest.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Convert pixels to [-1, 1], the range of tanh, and back."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from gan.support.tensorflow import tf

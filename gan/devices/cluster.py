@@ -5,8 +5,6 @@ workers first connect here, over plain sockets on the same addresses. Only then 
 TensorFlow's servers.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket

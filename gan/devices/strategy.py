@@ -1,7 +1,5 @@
 """Choose the devices and the workers that a run uses."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from gan.devices.cluster import CONNECT_SECONDS, meet, read_cluster, watchdog

@@ -1,7 +1,5 @@
 """Synchronise the workers that train together."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

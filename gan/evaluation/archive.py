@@ -1,7 +1,5 @@
 """Write new images to an .npz while they are drawn."""
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ gan.evaluate compares images by their features: the outputs of the classifier's 
 `make classifier` trains it, and its weights come with the project.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

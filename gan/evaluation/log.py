@@ -3,8 +3,6 @@
 One row for each evaluated step and generator: step, `last` or `averaged`, and the figures.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 from pathlib import Path

@@ -8,8 +8,6 @@ Features of real and of fake images are float [N, D]; N may differ. The formulas
 - density, coverage: Naeem et al. 2020, arXiv:2002.09797
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

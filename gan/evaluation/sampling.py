@@ -1,7 +1,5 @@
 """Draw new images with a trained design, in chunks: all of them, or those that D scores highest."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

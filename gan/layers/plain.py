@@ -1,7 +1,5 @@
 """Nets that contain only Keras' own layers, so they load without `gan`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

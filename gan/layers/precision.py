@@ -6,8 +6,6 @@ visible: images, and D's output, from which the losses are computed, stay float3
 statistics stay float32, too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """PyTorch's Linear, BatchNorm1d and Adam, which differ from Keras' own."""
 
-from __future__ import annotations
-
 from gan.layers.replicas import BatchNormalization, sum_over_replicas
 from gan.support.tensorflow import keras, layers, tf
 

@@ -5,8 +5,6 @@ replicas' gradients, so each replica's loss must be its share of the global mean
 all of this does the same as Keras' own functions and layers.
 """
 
-from __future__ import annotations
-
 from gan.support.tensorflow import keras, layers, tf
 
 

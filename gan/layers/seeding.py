@@ -1,7 +1,5 @@
 """The seed of the initial weights."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """UpSampling2D followed by a 5x5 convolution, computed on the small image."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from gan.support.tensorflow import keras, tf

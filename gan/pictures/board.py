@@ -1,7 +1,5 @@
 """Log a run's losses and grids for TensorBoard, if that package is installed."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The pictures of one run: grids as in its document, its losses, its page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Draw many images as one PNG, and animate grids or images as a GIF."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Write the page of a run, images/<run>/index.html. It needs no network and no server."""
 
-from __future__ import annotations
-
 import base64
 import errno
 import json

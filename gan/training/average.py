@@ -4,8 +4,6 @@ No training step depends on it. Its images are usually better than those of the 
 because the two nets push the weights back and forth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from gan.design import Design

@@ -1,7 +1,5 @@
 """How a training ends, also early: by a signal, a disk error, a loss that is NaN or infinite."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence

@@ -5,8 +5,6 @@ one compiled call, stop after any step, and continue later with the same result,
 `gan.training.plain` is the loop without all this; both compute the same.
 """
 
-from __future__ import annotations
-
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path

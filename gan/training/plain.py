@@ -4,8 +4,6 @@
 checkpoints, draws pictures and keeps the averaged generator, none of which changes a step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

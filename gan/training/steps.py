@@ -1,7 +1,5 @@
 """Run many steps in one compiled call."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
