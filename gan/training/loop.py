@@ -125,8 +125,9 @@ class Training:
             return first
         if not is_exact():
             say(
-                "TensorFlow was started before gan, with several inter-op threads, so a resumed "
-                "run may end with other bytes than an undisturbed one; import gan first to avoid it"
+                "TensorFlow runs several operations at a time here, so a resumed run may end with "
+                "other bytes than an undisturbed one; to avoid it, import gan before TensorFlow "
+                "computes anything, and do not set TF_NUM_INTEROP_THREADS above 1"
             )
         if first:
             say(f"going on after step {first:,}")
