@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.cli.commands import load_tensorflow, run_command
-from gan.cli.options import a_path, add_choice, make_parser
+from gan.cli.options import a_path, add_choice, make_parser, rows_and_columns
 from gan.cli.outputs import ZOOM, check_count, choose_outputs, write
 from gan.cli.progress import say, with_progress
-from gan.recipe import positive_int, rows_and_columns
+from gan.recipe import positive_int
 from gan.runs import Run, Shipped, choose_trained, load
 from gan.runs.trained import has_average
 from gan.support.errors import UserError, disk_errors

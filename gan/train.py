@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gan.cli.commands import command_line, run_command
 from gan.cli.dataset import load_dataset
-from gan.cli.options import make_parser, not_empty
+from gan.cli.options import make_parser, not_empty, side_lengths
 from gan.cli.progress import duration, say, warn
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
@@ -19,7 +19,6 @@ from gan.recipe import (
     device_number,
     positive_float,
     positive_int,
-    side_lengths,
     yes_or_no,
 )
 from gan.runs.run import CHECKPOINT_SECONDS, REPOSITORY, Run

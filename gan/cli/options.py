@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from gan.designs import DESIGNS
-from gan.recipe import seed_number
+from gan.recipe import is_side, positive_int, seed_number
 from gan.runs.run import REPOSITORY
 from gan.support.errors import BAD_INPUT, UserError
 
@@ -50,6 +50,30 @@ def not_empty(text: str) -> str:
 
 def a_path(text: str) -> Path:
     return Path(not_empty(text))
+
+
+def side_lengths(value: str) -> tuple[int, int]:
+    """The text HEIGHTxWIDTH, or one number for both, as (height, width)."""
+    try:
+        sides = [positive_int(side) for side in str(value).lower().split("x")]
+        height, width = sides * 2 if len(sides) == 1 else sides
+        if not all(map(is_side, sides)):
+            raise ValueError
+    except ValueError:
+        raise UserError(
+            "must be a size like 28 or 32x48 (height x width), in multiples of 4 from 12 to 1024, "
+            f"not {value!r}"
+        ) from None
+    return height, width
+
+
+def rows_and_columns(value: str) -> tuple[int, int]:
+    """The text ROWSxCOLS as (rows, columns)."""
+    try:
+        rows, columns = (positive_int(count) for count in str(value).lower().split("x"))
+    except ValueError:
+        raise UserError(f"must be a grid like 5x8 (rows x columns), not {value!r}") from None
+    return rows, columns
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:
