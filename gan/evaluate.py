@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         mnist = load_reference(options.data, len(images))
     else:
         trained = choose_trained(options.root, options.name, options.design, options.shipped, say)
-        check_shape(trained.config()["data"]["images"][1:], f"run {trained.name!r}")
+        check_comparable(trained.config()["data"]["images"][1:], f"run {trained.name!r}")
         mnist = load_reference(options.data, options.count)
         target = options.json or trained.results(options.average)
     if target:
@@ -128,13 +128,13 @@ def read_images(path: Path) -> np.ndarray:
     with disk_errors("read", path):
         images = read_npz(path, "images")
     images = images[..., np.newaxis] if images.ndim == 3 else images
-    check_shape(images.shape[1:], str(path))
+    check_comparable(images.shape[1:], str(path))
     if len(images) < LEAST:
         raise UserError(f"{path} holds {len(images)} images; at least {LEAST} are needed")
     return images
 
 
-def check_shape(shape: tuple, where: str) -> None:
+def check_comparable(shape: tuple, where: str) -> None:
     """Raise UserError unless images of `shape` can be compared with MNIST's."""
     if tuple(shape) != (28, 28, 1):
         size = "x".join(map(str, shape))

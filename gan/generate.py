@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gan.cli.commands import load_tensorflow, run_command
 from gan.cli.options import a_path, add_choice, make_parser, rows_and_columns
-from gan.cli.outputs import ZOOM, check_count, choose_outputs, write
+from gan.cli.outputs import USUAL_ZOOM, check_count, choose_outputs, write
 from gan.cli.progress import say, with_progress
 from gan.recipe import positive_int
 from gan.runs import Run, Shipped, choose_trained, load
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gan.design import Design
 
 LONGEST_WALK = 1_000  # images
-COUNT = 100
+IMAGES_DRAWN = 100
 WALK = (10, 10)  # legs, images per leg
 CANDIDATES = 20  # per kept image, as in the d_on_g notebook
 ON_ONE_PAGE = ("dense", "dcgan")
@@ -35,7 +35,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add_choice(parser)
     parser.add_argument(
-        "--count", metavar="N", type=positive_int, help=f"images to draw (default: {COUNT})"
+        "--count", metavar="N", type=positive_int, help=f"images to draw (default: {IMAGES_DRAWN})"
     )
     parser.add_argument(
         "--grid",
@@ -47,7 +47,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--zoom",
         metavar="N",
         type=positive_int,
-        help=f"enlarge each pixel N times (default: {ZOOM}, or 1 for many images)",
+        help=f"enlarge each pixel N times (default: {USUAL_ZOOM}, or 1 for many images)",
     )
     parser.add_argument(
         "--interpolate",
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
         return write_page(options)
     if options.interpolate:
         options.grid = options.grid or WALK
-    rows, columns = options.grid or (1, options.count or COUNT)
+    rows, columns = options.grid or (1, options.count or IMAGES_DRAWN)
     count = rows * columns
     trained = choose_trained(options.root, options.name, options.design, options.shipped, say)
     outputs = choose_outputs(options, trained)

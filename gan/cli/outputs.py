@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LARGEST_PICTURE = 40_000  # images in one PNG: 200 x 200
 LARGEST_AREA = 5e8  # bytes of one picture's pixels
 LARGEST_COUNT = 1_000_000  # images: 0.8 GB at 28x28; --nice needs up to three times that memory
-ZOOM = 3  # width of an image's pixel in screen pixels
+USUAL_ZOOM = 3  # width of an image's pixel in screen pixels
 ENLARGED_UP_TO = 1_000  # images; a picture of more images is not enlarged
 
 
@@ -62,7 +62,7 @@ def check_count(count: int, outputs: Outputs, shape: Sequence[int]) -> None:
 
 def usual_zoom(count: int) -> int:
     """The default zoom of a picture of `count` images."""
-    return ZOOM if count <= ENLARGED_UP_TO else 1
+    return USUAL_ZOOM if count <= ENLARGED_UP_TO else 1
 
 
 def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs) -> None:

@@ -60,10 +60,10 @@ def entry(weights: Weights, design: Design, length: str, generators: tuple) -> d
         "latentDim": design.recipe.latent_dim,
         "shape": design.image_shape,
         "generators": {
-            name: describe(plain(design.generator, values[name]), weights.add)
+            name: list_layers(plain(design.generator, values[name]), weights.add)
             for name in generators
         },
-        "discriminator": describe(plain(design.discriminator), weights.add),
+        "discriminator": list_layers(plain(design.discriminator), weights.add),
     }
 
 
@@ -91,7 +91,7 @@ class Weights:
         return base64.b64encode(zlib.compress(pairs.T.tobytes(), 9)).decode()
 
 
-def describe(net: keras.Model, add: Callable) -> list[dict]:
+def list_layers(net: keras.Model, add: Callable) -> list[dict]:
     """The layers of a net of Keras' own layers, as nets.js reads them; the first is its input."""
     found = [{"kind": "input", "shape": net.input_shape[1:]}]
     for layer in net.layers:
