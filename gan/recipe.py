@@ -55,28 +55,23 @@ def yes_or_no(value: object) -> bool:
     return value
 
 
-def one_of(*choices: str) -> Callable:
-    """A check that a value is one of `choices`."""
+def checked(name: str, check: Callable | tuple[str, ...], value: object) -> Any:
+    """`value`, if it is one of the values `check`, or the result of the function `check`.
 
-    def check(value: object) -> str:
-        if value not in choices:
-            raise UserError(f"must be {' or '.join(choices)}, not {value!r}")
+    Raises UserError with the name of the setting.
+    """
+    if isinstance(check, tuple):
+        if value not in check:
+            raise UserError(f"{name} must be {' or '.join(check)}, not {value!r}")
         return value
-
-    check.choices = choices
-    return check
-
-
-def checked(name: str, check: Callable, value: object) -> Any:
-    """The result of `check(value)`. Raises UserError with the name of the setting."""
     try:
         return check(value)
     except UserError as error:
         raise UserError(f"{name} {error}") from None
 
 
-def setting(check: Callable, help: str, **default: object) -> Any:
-    """Declare a field with the check and the help text of its command-line option."""
+def setting(check: Callable | tuple[str, ...], help: str, **default: object) -> Any:
+    """Declare a field with the check (see `checked`) and the help of its command-line option."""
     return field(metadata={"check": check, "help": help}, **default)
 
 
@@ -106,15 +101,15 @@ class Recipe:
         fraction, "share of D's activations that are set to 0 in training", default=None
     )
     noise: str = setting(
-        one_of("normal", "uniform"), "normal: N(0, 1), or uniform: U(-1, 1)", default="normal"
+        ("normal", "uniform"), "normal: N(0, 1), or uniform: U(-1, 1)", default="normal"
     )
     order: str = setting(
-        one_of("random", "shuffled", "sequential"),
+        ("random", "shuffled", "sequential"),
         "random: drawn with replacement; shuffled: in a new order every epoch; or sequential",
         default="random",
     )
     last_batch: str | None = setting(
-        one_of("kept", "dropped"),
+        ("kept", "dropped"),
         "keep or drop the last batch of an epoch if it is incomplete",
         default=None,
     )
@@ -138,7 +133,7 @@ class Recipe:
     )
 
     precision: str = setting(
-        one_of("float32", "bfloat16"),
+        ("float32", "bfloat16"),
         "float32, or bfloat16: faster on new CPUs and GPUs; the weights stay float32",
         default="float32",
     )

@@ -119,10 +119,10 @@ def add_settings(parser: argparse.ArgumentParser, recipe: Recipe | None) -> None
         option, check = f"--{field.name.replace('_', '-')}", field.metadata["check"]
         if check is yes_or_no:
             kind = {"action": argparse.BooleanOptionalAction}
+        elif isinstance(check, tuple):
+            kind = {"choices": check}
         else:
-            choices = getattr(check, "choices", None)
-            metavar = f"{{{','.join(choices)}}}" if choices else "N"
-            kind = {"metavar": metavar, "type": check}
+            kind = {"metavar": "N", "type": check}
         group = length if field.name in LENGTH else settings
         group.add_argument(option, help=text, **kind)
 
