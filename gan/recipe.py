@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
+from math import ceil
 from typing import Any
 
 from gan.support.errors import UserError
@@ -29,14 +30,15 @@ def _number(kind: type, least: float, most: float, wanted: str) -> Callable:
     return check
 
 
-def _whole_number(least: int, most: int) -> Callable:
+def whole_number(least: int, most: int) -> Callable:
+    """A check that a value, or its text, is a whole number from `least` to `most`."""
     return _number(int, least, most, f"a whole number from {least} to {most}")
 
 
-positive_int = _whole_number(1, 2**31 - 1)
-size_number = _whole_number(1, 2**16)  # of a batch or a vector; larger ones fill any memory
-device_number = _whole_number(1, 64)
-seed_number = _whole_number(0, 2**31 - 1)  # the range that NumPy, Keras and TensorFlow accept
+positive_int = whole_number(1, 2**31 - 1)
+size_number = whole_number(1, 2**16)  # of a batch or a vector; larger ones fill any memory
+device_number = whole_number(1, 64)
+seed_number = whole_number(0, 2**31 - 1)  # the range that NumPy, Keras and TensorFlow accept
 positive_float = _number(float, 5e-324, 1e6, "a number above 0, at most a million")
 fraction = _number(  # 1 - 0.99999 is still above 0 in float32
     float, 0, 0.99999, "a number of at least 0 and at most 0.99999"
@@ -147,6 +149,18 @@ class Recipe:
             object.__setattr__(self, each.name, value)
         if (self.steps is None) == (self.epochs is None):
             raise UserError("give either steps or epochs")
+
+    def steps_per_epoch(self, count: int) -> int:
+        """The steps of one pass through `count` images.
+
+        If images are drawn with replacement, it is the number of steps that a pass would need.
+        """
+        batches = count / self.batch_size
+        return ceil(batches) if self.last_batch == "kept" else max(1, int(batches))
+
+    def total_steps(self, count: int) -> int:
+        """The length of the whole training on `count` images, in steps."""
+        return self.steps or self.epochs * self.steps_per_epoch(count)
 
 
 LENGTH = ("steps", "epochs")

@@ -7,7 +7,6 @@ the same images and the same noise, at any time and on any number of devices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 
@@ -24,8 +23,8 @@ STREAMS = 8  # leaves room for more streams without changing the numbers of thes
 class Schedule:
     """The order and the batch sizes in which the steps use `count` images.
 
-    An epoch is one pass through the images; if they are drawn with replacement, it is the number
-    of steps that a pass would need. Raises UserError if there are too few images for one batch.
+    An epoch is one pass through the images (see `Recipe.steps_per_epoch`). Raises UserError if
+    there are too few images for one batch.
     """
 
     recipe: Recipe
@@ -50,15 +49,12 @@ class Schedule:
 
     @property
     def steps_per_epoch(self) -> int:
-        batches = self.count / self.recipe.batch_size
-        return ceil(batches) if self.recipe.last_batch == "kept" else max(1, int(batches))
+        return self.recipe.steps_per_epoch(self.count)
 
     @property
     def total_steps(self) -> int:
         """Length of the whole training in steps."""
-        if self.recipe.steps is not None:
-            return self.recipe.steps
-        return self.recipe.epochs * self.steps_per_epoch
+        return self.recipe.total_steps(self.count)
 
     def size(self, step: int) -> int:
         """Real images in `step`: a full batch, or the rest in the last step of an epoch."""

@@ -64,6 +64,19 @@ def settings(config: dict) -> dict:
     return defaults | config["recipe"]
 
 
+def length(config: dict, steps: int) -> str:
+    """How far a run is after `steps` steps, as text: "2,000 of 30,000 steps", or "30,000 steps"."""
+    total = total_steps(config)
+    return f"{steps:,} steps" if steps >= total else f"{steps:,} of {total:,} steps"
+
+
+def total_steps(config: dict) -> int:
+    """The length of a run in steps. Raises UserError if its recipe is damaged."""
+    names = [each.name for each in dataclasses.fields(Recipe)]  # a script's design may have more
+    known = {name: value for name, value in settings(config).items() if name in names}
+    return Recipe(**known).total_steps(config["data"]["images"][0])
+
+
 def identity(config: dict) -> dict:
     """The part of a run's config that its steps depend on: not its length or its data's path."""
     recipe = {name: value for name, value in settings(config).items() if name not in FREE}
