@@ -90,13 +90,7 @@ class Checkpoints:
         """
         from gan.support.tensorflow import tf
 
-        record = self.record(step)
-        if record is None:
-            raise UserError("its checkpoint.json is missing or damaged")
-        if record["step"] != step or identity(record["config"]) != identity(config):
-            raise UserError("it belongs to another step or run")
-        if _file_digest(self.path(step) / "metrics.csv") != record["metrics"]:
-            raise UserError("its metrics.csv is damaged")
+        record = self.check(step, config)
         for name, variables in _parts(design):
             if name == "averages" and name not in record:
                 design.start_average()
@@ -110,6 +104,23 @@ class Checkpoints:
                 raise UserError(f"its {name} are damaged")
             if not are_finite(variables):  # an older version saved such values
                 raise UserError(f"its {name} are NaN or infinite")
+
+    def check(self, step: int, config: dict) -> dict:
+        """The content of checkpoint.json. Does not read the variables, so needs no TensorFlow.
+
+        Raises UserError if a part is damaged or missing, or belongs to another step or run.
+        """
+        record = self.record(step)
+        if record is None:
+            raise UserError("its checkpoint.json is missing or damaged")
+        if record["step"] != step or identity(record["config"]) != identity(config):
+            raise UserError("it belongs to another step or run")
+        if _file_digest(self.path(step) / "metrics.csv") != record["metrics"]:
+            raise UserError("its metrics.csv is damaged")
+        for name in record.keys() & {"variables", "averages"}:
+            if not (self.path(step) / f"{name}.index").exists():
+                raise UserError(f"its {name} are missing")
+        return record
 
     def has_average(self, step: int) -> bool:
         """Whether the checkpoint after `step` steps holds the averages of G's variables."""

@@ -20,7 +20,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,6 +159,15 @@ class Run:
             lock.flush()
             yield
 
+    def trained_by(self) -> str | None:
+        """The number of the process that is training the run, or None if there is none."""
+        with suppress(OSError), (self.folder / "lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip()
+        return None
+
     def begin(self, config: dict, step: int, metrics: Sequence[str], fresh: bool) -> None:
         """Prepare the run's folders and files for the steps after `step`.
 
@@ -187,28 +196,28 @@ class Run:
     # -- progress --------------------------------------------------------------------------
 
     def resume(
-        self, design: Design, config: dict | None = None, say: Callable[[str], None] = print
+        self, design: Design, config: dict | None = None, say: Callable = print, step: int = 0
     ) -> int:
         """Set the variables of `design` to the newest usable checkpoint; return its steps, or 0.
 
         If the checkpoint has no averages, they start at G's variables. `say` prints which ones are
-        skipped. Raises UserError if there are checkpoints, but none is usable.
+        skipped. With `step`, only the checkpoint of this step is used. Raises UserError if there
+        are checkpoints, but none is usable.
         """
         config = config or self.config()
         skipped = []
-        for step in reversed(self.checkpoints.steps()):
+        for each in [step] if step else reversed(self.checkpoints.steps()):
             try:
-                self.checkpoints.restore(step, design, config)
+                self.checkpoints.restore(each, design, config)
             except UserError as error:
-                skipped.append(f"the checkpoint of step {step:,} cannot be used: {error}")
+                skipped.append(f"the checkpoint of step {each:,} cannot be used: {error}")
                 continue
             for line in skipped:
                 say(line)
-            return step
+            return each
         if skipped:
-            raise UserError(
-                f"run {self.name!r}: {skipped[0]}; gan.train --fresh starts the run over"
-            )
+            way_out = "choose another --step" if step else "gan.train --fresh starts the run over"
+            raise UserError(f"run {self.name!r}: {skipped[0]}; {way_out}")
         return 0
 
     # -- output ----------------------------------------------------------------------------

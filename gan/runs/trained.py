@@ -52,12 +52,11 @@ class Shipped:
         return self.root / "images" / f"shipped-{self.name}" / f"{name}.png"
 
 
-def find_runs(root: Path | str) -> list[Run]:
-    """The runs under `root` that have a checkpoint, newest last."""
-    with disk_errors("read", Path(root)):
-        names = [path.parent.name for path in (Path(root) / "experiments").glob("*/checkpoints")]
-        runs = [Run(name, root) for name in names if is_name(name)]
-        runs = [run for run in runs if run.checkpoints.steps()]
+def find_runs(root: Path | str, untrained: bool = False) -> list[Run]:
+    """The runs under `root` that have a checkpoint, newest last.
+
+    `untrained`: also all other folders that a run may have.
+    """
 
     def last_trained(run: Run) -> float:
         try:
@@ -65,7 +64,11 @@ def find_runs(root: Path | str) -> list[Run]:
         except (OSError, IndexError):
             return time.time()  # it is being trained, and has just deleted that checkpoint
 
-    return sorted(runs, key=last_trained)
+    with disk_errors("read", Path(root)):
+        names = [path.name for path in (Path(root) / "experiments").glob("*")]
+        runs = [Run(name, root) for name in names if is_name(name)]
+        runs = [run for run in runs if untrained or run.checkpoints.steps()]
+        return sorted(runs, key=last_trained)
 
 
 def choose_trained(
@@ -118,16 +121,32 @@ def has_average(trained: Run | Shipped, steps: int) -> bool:
     return trained.checkpoints.has_average(steps)
 
 
+def check_step(trained: Run | Shipped, step: int) -> None:
+    """Raise UserError if there is no checkpoint after `step` steps. Shipped weights have none."""
+    steps = trained.checkpoints.steps() if isinstance(trained, Run) else []
+    if step not in steps:
+        there = ", ".join(map(str, steps)) or "none"
+        raise UserError(f"{trained.title}: no checkpoint of step {step}; checkpoints: {there}")
+
+
 def load(
-    trained: Run | Shipped | str, *, shipped: bool = False, average: bool = False
+    trained: Run | Shipped | str,
+    *,
+    shipped: bool = False,
+    average: bool = False,
+    step: int | None = None,
 ) -> tuple[Design, int]:
     """Build a trained design; return it and the number of steps it was trained.
 
     `trained`: a run or its name; with `shipped`, the name of a design whose weights come with the
-    project. Raises UserError if it is not trained, or has no averaged generator for `average`.
+    project. `step`: a kept checkpoint of the run (default: the newest that is usable). Raises
+    UserError if it is not trained, has no averaged generator for `average`, or no usable
+    checkpoint of `step`.
     """
     if isinstance(trained, str):
         trained = Shipped(trained, REPOSITORY) if shipped else Run(trained)
+    if step is not None:
+        check_step(trained, step)
     if (config := trained.config()) is None:
         raise UserError(f"no {trained.title} in {shown_path(trained.folder.parent)}")
     shape, recipe = tuple(config["data"]["images"][1:]), settings(config)
@@ -138,7 +157,7 @@ def load(
         steps = config["steps"]
         if has_average(trained, steps):
             load_weights(trained.folder, design.averages, "average")
-    elif not (steps := trained.resume(design, config)):
+    elif not (steps := trained.resume(design, config, step=step or 0)):
         raise UserError(f"{trained.title} has no checkpoint; training saves one each minute")
     if average and not has_average(trained, steps):
         raise UserError(f"{trained.title}: no averaged generator was kept; leave out --average")
