@@ -11,15 +11,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan.cli.commands import load_tensorflow, next_commands, run_command
-from gan.cli.options import a_path, add_choice, make_parser, not_empty
+from gan.cli.options import (
+    a_file,
+    a_path,
+    add_seed,
+    check_excluded,
+    choose,
+    make_parser_of_trained,
+    not_empty,
+)
 from gan.cli.progress import say, warn
 from gan.data.formats import read_npz
 from gan.data.images import Mnist, load_mnist
 from gan.evaluation.metrics import FIGURES, IMAGES_MEASURED
-from gan.recipe import LENGTH, override, positive_int
-from gan.runs import Run, choose_trained, load
+from gan.recipe import LENGTH, override, whole_number
+from gan.runs import Run, load
 from gan.support.errors import UserError, disk_errors
-from gan.support.files import check_file, make_folder, replacing, shown_path
+from gan.support.files import make_folder, replacing, shown_path
 
 if TYPE_CHECKING:
     from gan.design import Design
@@ -28,65 +36,44 @@ LEAST = 100
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = make_parser(
+    parser = make_parser_of_trained(
         "evaluate",
         "Measure the images of a trained run, or of a file, against MNIST's 10,000 test images.",
-        which_run="your newest run, or the shipped weights if you have no run",
     )
-    add_choice(parser)
-    parser.add_argument(
-        "--npz",
-        metavar="FILE.npz",
-        type=a_path,
-        help="measure the array `images` of this file instead: uint8 [N, 28, 28] or [N, 28, 28, 1]",
-    )
-    parser.add_argument(
-        "--count",
-        metavar="N",
-        type=positive_int,
-        default=IMAGES_MEASURED,
-        help=f"images to measure, {LEAST} to {IMAGES_MEASURED:,} (default: {IMAGES_MEASURED:,})",
-    )
-    parser.add_argument(
-        "--json",
-        metavar="FILE.json",
-        type=a_path,
-        help="write the figures to this file (default: experiments/RUN/evaluation.json, or "
-        "evaluation-average.json with --average)",
-    )
-    parser.add_argument(
-        "--data",
-        type=not_empty,
-        default="auto",
-        help="MNIST as an .npz with x_train and x_test (default: auto, which is $GAN_DATA if set, "
-        "else Keras' mnist.npz)",
-    )
+    add_seed(parser)
+    add = parser.add_argument
+    text = "measure the array `images` of this file instead: uint8 [N, 28, 28] or [N, 28, 28, 1]"
+    add("--npz", metavar="FILE.npz", type=a_path, help=text)
+    most, count = IMAGES_MEASURED, whole_number(LEAST, IMAGES_MEASURED)
+    text = f"images to measure, {LEAST} to {most:,} (default: {most:,})"
+    add("--count", metavar="N", type=count, default=most, help=text)
+    text = """write the figures to this file (default: experiments/RUN/evaluation.json, or
+        evaluation-average.json with --average; no file with --step)"""
+    add("--json", metavar="FILE.json", type=a_file(""), help=text)
+    text = """MNIST as an .npz with x_train and x_test (default: auto, which is $GAN_DATA if set,
+        else Keras' mnist.npz)"""
+    add("--data", type=not_empty, default="auto", help=text)
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the figures and write them as JSON. Returns 0. Raises UserError."""
     options = parse(arguments)
-    if options.npz and (options.name or options.design or options.shipped):
-        raise UserError("give a run or --npz, not both")
-    if options.npz and options.average:
-        raise UserError("--average is for a run; leave it out with --npz")
-    if not LEAST <= options.count <= IMAGES_MEASURED:
-        raise UserError(f"--count must be from {LEAST} to {IMAGES_MEASURED:,}")
-    if options.json:
-        check_file(options.json, "--json")
     trained = None
     if options.npz:
+        check_excluded(options, {"npz": ["name", "design", "shipped", "step", "average"]})
         everything = read_images(options.npz)
         images = everything[: options.count]
         say(f"{options.npz}: the first {len(images):,} of {len(everything):,} images")
         source, target = {"file": str(options.npz), "count": len(images)}, options.json
         mnist = load_reference(options.data, len(images))
     else:
-        trained = choose_trained(options.root, options.name, options.design, options.shipped, say)
+        trained = choose(options)
         check_comparable(trained.config()["data"]["images"][1:], f"run {trained.name!r}")
         mnist = load_reference(options.data, options.count)
-        target = options.json or trained.results(options.average)
+        # The run's own file of results is of its newest checkpoint, which its page shows.
+        usual = None if options.step else trained.results(options.average)
+        target = options.json or usual
     if target:
         make_folder(target.parent)
     load_tensorflow()
@@ -94,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     if trained:
         average = options.average
-        design, steps = load(trained, average=average)
+        design, steps = load(trained, average=average, step=options.step)
         source, images = draw(trained, design, steps, options.seed, options.count, average, say)
     is_real = mnist.is_real
     if not is_real:

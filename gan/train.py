@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gan.cli.commands import command_line, run_command
 from gan.cli.dataset import load_dataset
-from gan.cli.options import make_parser, not_empty, side_lengths
+from gan.cli.options import add_seed, make_parser, not_empty, side_lengths
 from gan.cli.progress import duration, say, warn
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
@@ -41,6 +41,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         epilog="`python -m gan.train DESIGN --help` shows the settings and defaults of one design.",
     )
     parser.add_argument("design", metavar="DESIGN", choices=DESIGNS, help=", ".join(DESIGNS))
+    add_seed(parser)
     add_run_options(parser)
     add_settings(parser, find_recipe(design) if (design := asks_about(arguments)) else None)
     return parser.parse_args(arguments)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import built
 
+from gan.cli.options import a_file
 from gan.evaluation.archive import archive_of
 from gan.evaluation.log import COLUMNS, write_evaluations
 from gan.evaluation.sampling import Samples
@@ -20,7 +21,7 @@ from gan.pictures.play import write_play_page
 from gan.runs.checkpoints import Checkpoints
 from gan.runs.weights import save_weights
 from gan.support.errors import UserError, disk_errors
-from gan.support.files import check_file, sweep
+from gan.support.files import sweep
 
 IMAGES = np.zeros((4, 12, 12, 1), np.uint8)
 
@@ -81,7 +82,7 @@ def test_a_link_stays_and_the_file_that_it_names_is_replaced(tmp_path):
     assert link.is_symlink()
     assert target.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(UserError, match="must be a file, but /dev/null is a device"):
-        check_file(Path("/dev/null"), "--json")
+        a_file("")("/dev/null")
 
 
 def test_what_killed_processes_left_is_swept(tmp_path):

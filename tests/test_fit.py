@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from conftest import assert_changed, run_here
 
-from gan import generate
+from gan import export
 from gan.data.batches import Schedule, draw_step_noise
 from gan.data.digits import draw_digits
 from gan.designs import DESIGNS, build_design
@@ -238,11 +238,11 @@ assert "gan" not in sys.modules
 
 
 def test_saved_nets_load_without_gan(tmp_path, capsys):
-    """`--nets` of the weights that come with the project, in a process that never imports it."""
+    """What `gan.export` writes of the shipped weights, in a process that never imports gan."""
     noise = np.random.default_rng(0).normal(size=(8, 100)).astype("float32")
     options = ("--root", tmp_path, "--design", "dense", "--nets", tmp_path / "dense")
-    assert run_here(generate.main, *options) == 0
-    assert "dense/: generator.keras, discriminator.keras" in capsys.readouterr().out
+    assert run_here(export.main, *options) == 0
+    assert "dense/: generator.keras (last), discriminator.keras" in capsys.readouterr().out
     for name in DESIGNS:
         design, _ = load(name, shipped=True)
         if name != "dense":

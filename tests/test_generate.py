@@ -1,13 +1,10 @@
 """Sampling through the real command."""
 
-import json
 import os
-import re
 import shutil
 import tracemalloc
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from conftest import finish, run_here, start
@@ -198,20 +195,6 @@ def test_the_averaged_generator_draws_what_is_asked_for(root, tmp_path, options)
     averaged, _ = arrays(root, tmp_path, *options, "--average")
     assert averaged.shape == last.shape
     assert not np.array_equal(averaged, last)
-
-
-def test_the_averaged_generator_is_saved_and_on_the_page(root, tmp_path, first):
-    design, *_ = first
-    options = ("--root", root, "--name", "first", "--average")
-    assert run_here(generate.main, *options, "--nets", tmp_path) == 0
-    saved = keras.saving.load_model(tmp_path / "generator.keras")
-    for mine, average in zip(saved.variables, design.averages, strict=True):
-        np.testing.assert_array_equal(mine, average)
-    page = tmp_path / "page.html"
-    for average, generators in ((options[:-1], ["last", "averaged"]), (options, ["averaged"])):
-        assert run_here(generate.main, *average, "--page", page) == 0
-        text = re.search(r'type="application/json">(.*?)</script>', page.read_text())[1]
-        assert list(json.loads(text)["nets"][0]["generators"]) == generators
 
 
 def test_separate_pictures(root, tmp_path):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+from gan.cli.progress import say
 from gan.designs import DESIGNS
 from gan.recipe import is_side, positive_int, seed_number
+from gan.runs import Run, Shipped, choose_trained
 from gan.runs.run import REPOSITORY
+from gan.runs.trained import check_step
 from gan.support.errors import BAD_INPUT, UserError
 
 
@@ -37,8 +42,19 @@ def make_parser(module: str, description: str, which_run: str, **options: object
         default=REPOSITORY,
         help="folder that holds experiments/ and images/ (default: the repository)",
     )
-    parser.add_argument("--seed", type=seed_number, default=0, help="random seed (default: 0)")
     return parser
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=seed_number, default=0, help="random seed (default: 0)")
+
+
+def check_excluded(options: argparse.Namespace, excludes: dict[str, list[str]]) -> None:
+    """Raise UserError if an option is given together with one of those that it `excludes`."""
+    for option, others in excludes.items():
+        given = [f"--{name}" for name in others if getattr(options, name)]
+        if getattr(options, option) and given:
+            raise UserError(f"give --{option} or {' '.join(given)}, not both")
 
 
 def not_empty(text: str) -> str:
@@ -50,6 +66,21 @@ def not_empty(text: str) -> str:
 
 def a_path(text: str) -> Path:
     return Path(not_empty(text))
+
+
+def a_file(ending: str) -> Callable[[str], Path]:
+    """A check that a value is the path of a file with this ending, and no folder or device."""
+
+    def check(text: str) -> Path:
+        path = a_path(text)
+        if not path.name.lower().endswith(ending):
+            raise UserError(f"must be a {ending} file, not {text!r}")
+        if os.path.exists(path) and not os.path.isfile(path):
+            kind = "folder" if os.path.isdir(path) else "device or a pipe"
+            raise UserError(f"must be a file, but {path} is a {kind}")
+        return path
+
+    return check
 
 
 def side_lengths(value: str) -> tuple[int, int]:
@@ -76,20 +107,25 @@ def rows_and_columns(value: str) -> tuple[int, int]:
     return rows, columns
 
 
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Add --design and --shipped, which `choose_trained` reads, and --average."""
-    parser.add_argument(
-        "--design",
-        choices=DESIGNS,
-        help="use the newest run of this design, or its shipped weights if it has no run",
-    )
-    parser.add_argument(
-        "--shipped",
-        action="store_true",
-        help="use the weights that come with the project, even if there are runs",
-    )
-    parser.add_argument(
-        "--average",
-        action="store_true",
-        help="use the averaged generator: each training keeps a moving average of G's weights",
-    )
+def make_parser_of_trained(module: str, description: str) -> Parser:
+    """A parser for a command that uses trained nets; `choose` returns those that it names."""
+    usual = "your newest run, or the shipped weights if you have no run"
+    parser = make_parser(module, description, usual)
+    text = "use the newest run of this design, or its shipped weights if it has no run"
+    parser.add_argument("--design", choices=DESIGNS, help=text)
+    group = parser.add_mutually_exclusive_group()
+    text = "use the weights that come with the project, even if there are runs"
+    group.add_argument("--shipped", action="store_true", help=text)
+    text = "use the checkpoint of step N; gan.generate --list shows the kept ones (default: newest)"
+    group.add_argument("--step", metavar="N", type=positive_int, help=text)
+    text = "use the averaged generator: each training keeps a moving average of G's weights"
+    parser.add_argument("--average", action="store_true", help=text)
+    return parser
+
+
+def choose(options: argparse.Namespace) -> Run | Shipped:
+    """The trained nets that the options of `make_parser_of_trained` name. Raises UserError."""
+    trained = choose_trained(options.root, options.name, options.design, options.shipped, say)
+    if options.step:
+        check_step(trained, options.step)
+    return trained

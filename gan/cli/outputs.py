@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gan.runs import Run, Shipped
-from gan.support.errors import UserError
-from gan.support.files import shown_path
+from gan.support.errors import UserError, disk_errors
+from gan.support.files import make_folder, shown_path
 
 if TYPE_CHECKING:
     from gan.evaluation.sampling import Samples
@@ -38,9 +38,9 @@ def choose_outputs(options: argparse.Namespace, trained: Run | Shipped) -> Outpu
     """The outputs that the options ask for. The default is one picture in the run's folder."""
     usual = "walk" if options.interpolate else "nice" if options.nice else "generated"
     usual += "-average" if options.average else ""
-    others = options.npz or options.separate or options.nets
-    picture = None if others else trained.grid(usual)
-    picture = options.out or picture
+    usual += f"-step-{options.step}" if options.step else ""
+    others = options.npz or options.separate
+    picture = options.out or (None if others else trained.grid(usual))
     gif = picture.with_suffix(".gif") if picture and options.interpolate else None
     columns = options.grid[1] if options.grid else None
     return Outputs(picture, gif, options.npz, options.separate, columns, options.zoom)
@@ -58,6 +58,19 @@ def check_count(count: int, outputs: Outputs, shape: Sequence[int]) -> None:
         raise UserError(
             f"{in_picture:,} images are too many for one picture; try --zoom 1, or --npz"
         )
+
+
+def make_folders(outputs: Outputs) -> None:
+    """Make the folders of the outputs. Raises UserError if that of single pictures has files."""
+    if outputs.separate:
+        make_folder(outputs.separate)
+        with disk_errors("read", outputs.separate):
+            if any(outputs.separate.iterdir()):
+                raise UserError(
+                    f"{outputs.separate} is not empty; choose another folder, or empty it"
+                )
+    for file in filter(None, (outputs.picture, outputs.archive)):
+        make_folder(file.parent)
 
 
 def usual_zoom(count: int) -> int:

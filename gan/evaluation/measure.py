@@ -14,6 +14,7 @@ from gan.evaluation import metrics
 from gan.evaluation.classifier import FOLDER, classify, load_classifier
 from gan.evaluation.sampling import collect, draw_samples
 from gan.runs import Run, Shipped
+from gan.runs.config import length
 
 
 def draw(
@@ -30,9 +31,9 @@ def draw(
     The images are uint8 [count, 28, 28, 1]. `average`: draw them with its averaged generator.
     """
     config = trained.config()
-    length = f"{steps:,} steps on {config['data']['name']}"
     averaged = "averaged generator, " if average else ""
-    say(f"{trained.title}: {design.name}, {averaged}{length}; drawing {count:,} images")
+    trained_for = f"{length(config, steps)} on {config['data']['name']}"
+    say(f"{trained.title}: {design.name}, {averaged}{trained_for}; drawing {count:,} images")
     source = {"run": trained.name, "design": config["design"], "data": config["data"]["name"]}
     source |= {"recipe": config["recipe"], "training_seed": config["seed"], "steps": steps}
     images = collect(draw_samples(design, seed, count, average)).images

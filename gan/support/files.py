@@ -75,14 +75,6 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def check_file(path: Path, what: str) -> None:
-    """Raise UserError if `path`, called `what`, is a folder or a device: no place for a file."""
-    if os.path.isdir(path):
-        raise UserError(f"{what} must be a file, but {path} is a folder")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise UserError(f"{what} must be a file, but {path} is a device or a pipe")
-
-
 def make_folder(folder: Path) -> None:
     """Create a folder for the output before the work begins. Raises UserError."""
     try:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import BROWSER, run_here
 
-from gan import generate, train
+from gan import export, train
 from gan.data import batches
 from gan.data.pixels import to_pixels
 from gan.designs import DESIGNS
@@ -88,7 +88,7 @@ def test_the_page_computes_what_keras_does(tmp_path, name):
     """The shipped weights are in half precision already, so both compute with the same ones."""
     page = tmp_path / "page.html"
     options = ("--root", tmp_path, "--shipped", "--design", name, "--page", page)
-    assert run_here(generate.main, *options) == 0
+    assert run_here(export.main, *options) == 0
     design, _ = load(name, shipped=True)
     noises = batches.draw_noise(design.recipe, 0, 0, batches.SAMPLE_NOISE, 16).numpy()
     found = in_browser(page, noises, tmp_path)
@@ -113,7 +113,7 @@ def test_the_page_computes_what_keras_does(tmp_path, name):
 def test_the_page_fits_a_phone(tmp_path):
     page = tmp_path / "page.html"
     options = ("--root", tmp_path, "--shipped", "--design", "dense", "--page", page)
-    assert run_here(generate.main, *options) == 0
+    assert run_here(export.main, *options) == 0
     found = in_browser(page, np.zeros((1, 100)), tmp_path, size="400,800")
     assert found["width"] <= 500  # headless Chromium makes no narrower window
     assert found["faults"] == []
@@ -121,7 +121,7 @@ def test_the_page_fits_a_phone(tmp_path):
 
 def test_what_the_page_holds(tmp_path, capsys):
     page = tmp_path / "new" / "page.html"
-    assert run_here(generate.main, "--root", tmp_path, "--shipped", "--page", page) == 0
+    assert run_here(export.main, "--root", tmp_path, "--shipped", "--page", page) == 0
     out = capsys.readouterr().out
     assert "dense, 30,000 steps" in out
     assert "dcgan, 11,750 steps" in out
@@ -140,14 +140,14 @@ def test_a_run_may_have_the_name_of_a_mark(tmp_path, small_data, quick_runs, cap
     command = ("dense-sgd", *options, "--data", small_data, "--steps", 1, "--batch-size", 8)
     assert run_here(train.main, *command) == 0
     page = tmp_path / "page.html"
-    assert run_here(generate.main, *options, "--page", page) == 0
+    assert run_here(export.main, *options, "--page", page) == 0
     content = re.search(r'type="application/json">(.*?)</script>', page.read_text())[1]
     assert json.loads(content)["title"] == "WEIGHTS"
     assert list(json.loads(content)["nets"][0]["generators"]) == ["last", "averaged"]
 
     assert run_here(train.main, *command, "--average-decay", 0, "--fresh") == 0
     capsys.readouterr()
-    assert run_here(generate.main, *options, "--average", "--page", tmp_path / "new/a.html") == 2
+    assert run_here(export.main, *options, "--average", "--page", tmp_path / "new/a.html") == 2
     assert "no averaged generator was kept" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 

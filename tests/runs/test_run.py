@@ -319,7 +319,7 @@ def test_a_checkpoint_of_other_variables_is_refused(three_checkpoints):
             run.checkpoints.restore(9, other, run.config())
 
 
-@pytest.mark.parametrize("module", ["train", "generate", "evaluate"])
+@pytest.mark.parametrize("module", ["train", "generate", "export", "evaluate"])
 def test_help_comes_without_loading_tensorflow(module):
     code = (
         f"import sys; sys.argv = ['x', '--help']\nfrom gan.{module} import main\n"
