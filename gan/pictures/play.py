@@ -1,4 +1,4 @@
-"""Write a page on which trained nets run in the reader's browser: `gan.generate --page`.
+"""Write a page on which trained nets run in the reader's browser: `gan.export --page`.
 
 The page is one HTML file: it needs no network, no server and no library. It holds the weights in
 half precision, compressed, and computes the nets with the plain JavaScript of nets.js.
