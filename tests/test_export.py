@@ -168,6 +168,7 @@ def test_the_list_of_runs(copy, capsys):
     }
     folder = copy / "experiments"
     (folder / "notes").mkdir()  # no run
+    (folder / "README.md").write_text("of the project")
     (folder / "reference").mkdir()
     (folder / "reference" / "config.json").write_text("{}")
 

@@ -7,6 +7,7 @@ experiments/reference/<design>/weights-<n>.npy, average-<n>.npy  see gan.runs.we
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +66,8 @@ def find_runs(root: Path | str, untrained: bool = False) -> list[Run]:
             return time.time()  # it is being trained, and has just deleted that checkpoint
 
     with disk_errors("read", Path(root)):
-        names = [path.name for path in (Path(root) / "experiments").glob("*")]
+        folders = filter(os.path.isdir, (Path(root) / "experiments").glob("*"))
+        names = [path.name for path in folders]
         runs = [Run(name, root) for name in names if is_name(name)]
         runs = [run for run in runs if untrained or run.checkpoints.steps()]
         return sorted(runs, key=last_trained)
