@@ -72,7 +72,7 @@ def test_a_kept_checkpoint_in_python(root):
     short, _ = load(Run("short", root))
     assert (steps, load(Run("long", root))[1]) == (4, 9)
     for one, other in zip(design.all_variables, short.all_variables, strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
     with pytest.raises(
         UserError, match="run 'long': no checkpoint of step 5; checkpoints: 2, 4, 9"
     ):
@@ -133,10 +133,10 @@ def test_nets_and_page_of_a_kept_checkpoint(root, tmp_path, capsys):
         assert generators(page) == [(*found, "4 of 9 steps")]
         saved = keras.saving.load_model(nets / "generator.keras")
         for mine, variable in zip(saved.variables, expected, strict=True):
-            np.testing.assert_array_equal(mine, variable)
+            np.testing.assert_array_equal(mine.numpy(), variable.numpy())
         saved = keras.saving.load_model(nets / "discriminator.keras")
         for mine, variable in zip(saved.variables, design.discriminator.variables, strict=True):
-            np.testing.assert_array_equal(mine, variable)
+            np.testing.assert_array_equal(mine.numpy(), variable.numpy())
 
 
 def test_each_output_alone(root, tmp_path, monkeypatch, capsys):
