@@ -8,9 +8,14 @@ from bad_input import RUN, bad_inputs, complete, prepare, tree
 from conftest import run_here
 from faults import refused
 
-from gan import evaluate, generate, train
+from gan import evaluate, export, generate, train
 
-COMMANDS = {"train": train.main, "generate": generate.main, "evaluate": evaluate.main}
+COMMANDS = {
+    "train": train.main,
+    "generate": generate.main,
+    "export": export.main,
+    "evaluate": evaluate.main,
+}
 ROWS = bad_inputs()
 
 

@@ -230,38 +230,3 @@ def test_without_a_run_the_list_says_how_to_make_one(tmp_path, capsys):
     assert out.startswith(f"no runs in {tmp_path}/experiments; this makes one: ")
     assert out.endswith(f" -m gan.train dense --root {tmp_path}\n")
     assert not list(tmp_path.glob("experiments"))
-
-
-BAD = {
-    "nothing to write": ([], "give --nets DIR, --page FILE.html, or both"),
-    "images": (["--nets", "x", "--count", "5"], "unrecognized arguments: --count 5"),
-    "no page": (["--page", "x.png"], "--page: must be a .html file"),
-    "no folder": (["--nets", __file__], "is not a folder"),
-    "unwritable": (["--page", "/dev/null/x.html"], "cannot be made"),
-    "a folder for a page": (["--page", "folder.html"], "must be a file, but folder.html is a"),
-    "an empty path": (["--nets", ""], "must not be empty"),
-    "no such run": (["--nets", "x", "--name", "third"], "no trained run 'third'"),
-    "two choices": (["--nets", "x", "--name", "long", "--design", "dense"], "cannot be combined"),
-    "no such step": (
-        ["--nets", "x", "--step", "5"],
-        "no checkpoint of step 5; checkpoints: 2, 4, 9",
-    ),
-    "no step at all": (["--nets", "x", "--step", "0"], "a whole number from 1"),
-    "a step of the shipped": (["--nets", "x", "--shipped", "--step", "9"], "not allowed with"),
-    "a step without a run": (
-        ["--nets", "x", "--design", "mlp", "--step", "9"],
-        "the weights that come with the project: no checkpoint of step 9; checkpoints: none",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line(root, tmp_path, monkeypatch, capsys, case):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder.html").mkdir()
-    words, message = BAD[case]
-    assert run_here(export.main, "--root", root, *words) == 2
-    err = capsys.readouterr().err
-    assert message in err
-    assert err.count("\n") == 1
-    assert not (tmp_path / "x").exists()
