@@ -41,7 +41,7 @@ reproduce-%: .venv/installed  ## train a design at full length with every seed a
 	@.venv/bin/python experiments/reproduce.py $* $(ARGS)
 
 play: .venv/installed  ## write images/play.html, on which two generators run in your browser
-	@$(RUN) gan.generate --page images/play.html --shipped $(ARGS)
+	@$(RUN) gan.export --page images/play.html --shipped $(ARGS)
 
 report: .venv/installed  ## write the stored figures into the pages and print the main table
 	@.venv/bin/python experiments/report.py

@@ -1,7 +1,7 @@
 """The classic MNIST GANs in Keras 3: five documents, ported faithfully.
 
-Start with `gan/dense.py`; the commands are `python -m gan.train`,
-`python -m gan.generate` and `python -m gan.evaluate`.
+Start with `gan/dense.py`, then read `gan/training/plain.py`. The commands are `python -m gan.train`
+and, in the same way, `gan.generate`, `gan.export` and `gan.evaluate`.
 """
 
 import importlib.util

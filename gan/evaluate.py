@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan.cli.commands import load_tensorflow, next_commands, run_command
+from gan.cli.commands import next_commands, run_command
 from gan.cli.options import (
     a_file,
     a_path,
@@ -76,7 +76,6 @@ def main(arguments: list[str] | None = None) -> int:
         target = options.json or usual
     if target:
         make_folder(target.parent)
-    load_tensorflow()
     from gan.evaluation.measure import draw, measure
 
     if trained:

@@ -1,10 +1,8 @@
 """python -m gan.export: take trained nets elsewhere, into plain Keras or into a browser."""
 
-from __future__ import annotations
-
 import argparse
 
-from gan.cli.commands import load_tensorflow, run_command
+from gan.cli.commands import run_command
 from gan.cli.options import a_file, a_path, choose, make_parser_of_trained
 from gan.runs import Shipped, load
 from gan.runs.config import length
@@ -50,7 +48,6 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = (
         [Shipped(name, options.root) for name in ON_ONE_PAGE] if together else [choose(options)]
     )
-    load_tensorflow()
     from gan.pictures.play import write_play_page
 
     nets = []

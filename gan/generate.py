@@ -1,11 +1,9 @@
 """python -m gan.generate: draw new images with a trained run, or list the runs."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 
-from gan.cli.commands import load_tensorflow, run_command
+from gan.cli.commands import run_command
 from gan.cli.listing import list_runs
 from gan.cli.options import (
     a_file,
@@ -82,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     check_count(count, outputs, trained.config()["data"]["images"][1:])
     make_folders(outputs)
 
-    load_tensorflow()
+    # This starts TensorFlow, which takes seconds, so it comes after all cheap checks.
     from gan.evaluation.sampling import draw_samples, draw_walk, keep_best
 
     average = options.average

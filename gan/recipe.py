@@ -5,8 +5,6 @@ design's own module, as in its document. The options of `python -m gan.train` ar
 `Recipe`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import ceil

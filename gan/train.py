@@ -55,56 +55,28 @@ def asks_about(arguments: list[str]) -> str | None:
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that are not settings of a recipe."""
-    parser.add_argument(
-        "--data",
-        type=not_empty,
-        default="auto",
-        help="auto, mnist, fashion, synthetic, an .npz like Keras' mnist.npz, an .npy of uint8 "
-        "images or of Moving MNIST, or a folder of IDX files or images (default: auto, which is "
-        "$GAN_DATA if set, else MNIST, else the built-in digits)",
-    )
-    parser.add_argument(
-        "--image-size",
-        metavar="HxW",
-        type=side_lengths,
-        help="resize the images of a folder to height x width (default: no resizing)",
-    )
-    parser.add_argument(
-        "--fresh", action="store_true", help="delete the run and its pictures, and start over"
-    )
-    parser.add_argument(
-        "--tensorboard",
-        action="store_true",
-        help="also log to experiments/RUN/tensorboard; needs the tensorboard package",
-    )
-    parser.add_argument(
-        "--evaluate-every",
-        metavar="N",
-        type=positive_int,
-        help="measure 5,000 images of the last and of the averaged generator every N steps, as "
-        "gan.evaluate does; needs the real MNIST (default: never)",
-    )
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=positive_float,
-        metavar="S",
-        default=CHECKPOINT_SECONDS,
-        help=f"save a checkpoint every S seconds (default: {CHECKPOINT_SECONDS:g})",
-    )
-    parser.add_argument(
-        "--devices",
-        metavar="N",
-        type=device_number,
-        help="train on N GPUs (default: all); without a GPU, split the CPU into N devices",
-    )
-    parser.add_argument(
-        "--connect-seconds",
-        type=positive_float,
-        metavar="S",
-        default=CONNECT_SECONDS,
-        help="wait at most S seconds for the other workers in TF_CONFIG "
-        f"(default: {CONNECT_SECONDS:g})",
-    )
+    add = parser.add_argument
+    text = """auto, mnist, fashion, synthetic, an .npz like Keras' mnist.npz, an .npy of uint8
+        images or of Moving MNIST, or a folder of IDX files or images (default: auto, which is
+        $GAN_DATA if set, else MNIST, else the built-in digits)"""
+    add("--data", type=not_empty, default="auto", help=text)
+    text = "resize the images of a folder to height x width (default: no resizing)"
+    add("--image-size", metavar="HxW", type=side_lengths, help=text)
+    text = "delete the run and its pictures, and start over"
+    add("--fresh", action="store_true", help=text)
+    text = "also log to experiments/RUN/tensorboard; needs the tensorboard package"
+    add("--tensorboard", action="store_true", help=text)
+    text = """measure 5,000 images of the last and of the averaged generator every N steps, as
+        gan.evaluate does; needs the real MNIST (default: never)"""
+    add("--evaluate-every", metavar="N", type=positive_int, help=text)
+    seconds = {"metavar": "S", "type": positive_float}
+    text = f"save a checkpoint every S seconds (default: {CHECKPOINT_SECONDS:g})"
+    add("--checkpoint-seconds", **seconds, default=CHECKPOINT_SECONDS, help=text)
+    text = "train on N GPUs (default: all); without a GPU, split the CPU into N devices"
+    add("--devices", metavar="N", type=device_number, help=text)
+    text = f"""wait at most S seconds for the other workers in TF_CONFIG
+        (default: {CONNECT_SECONDS:g})"""
+    add("--connect-seconds", **seconds, default=CONNECT_SECONDS, help=text)
 
 
 def add_settings(parser: argparse.ArgumentParser, recipe: Recipe | None) -> None:

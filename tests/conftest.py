@@ -9,7 +9,7 @@ import pytest
 from faults import REPOSITORY, finish, start  # noqa: F401
 from PIL import Image
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
 from gan.data import download, images
 from gan.data.digits import draw_digits
 
@@ -22,9 +22,7 @@ STEPS, BATCH = 12, 32
 if "PYTEST_XDIST_WORKER" in os.environ:  # two processes share the cores, and so do their commands
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-load_tensorflow()
-import keras  # noqa: E402
-import tensorflow as tf  # noqa: E402
+from gan.support.tensorflow import keras, tf  # noqa: E402
 
 CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(CPU, 5 * [tf.config.LogicalDeviceConfiguration()])

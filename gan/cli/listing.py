@@ -1,7 +1,5 @@
 """The list of all runs: gan.generate --list. It needs no TensorFlow."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

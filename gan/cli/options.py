@@ -1,7 +1,5 @@
 """The options that the commands share, and checks of their values."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Callable

@@ -4,8 +4,6 @@ There is no iterator and no generator state that a resumed run must restore: ste
 the same images and the same noise, at any time and on any number of devices.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Compute the figures that gan.evaluate prints, for images of a trained design or of a file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path

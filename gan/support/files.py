@@ -1,7 +1,5 @@
 """Files that are complete or absent, never half-written."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator
