@@ -71,7 +71,7 @@ digits-check: .venv/installed  ## measure how similar the built-in digits are to
 	@.venv/bin/python experiments/drawn_digits.py
 
 bench: .venv/experiments  ## compare the speed with the documents' own code (20 minutes)
-	@.venv/bin/python experiments/benchmark.py $(ARGS)
+	@.venv/bin/python experiments/bench.py $(ARGS)
 
 growth: .venv/installed  ## measure what larger batches, images and files cost (15 minutes)
 	@.venv/bin/python experiments/growth.py $(ARGS)

@@ -38,7 +38,7 @@ PANELS = {
 
 def images_per_second(name: str, sizes: dict, rounds: int, seconds: float) -> dict:
     """Return the real images per second of training for each of `sizes`: label -> (batch, side)."""
-    from benchmark import our_steps
+    from bench import our_steps
 
     from gan.data import load_images
 
@@ -70,7 +70,7 @@ def nice_seconds(name: str, rounds: int) -> dict:
 
 def command_seconds(name: str, rounds: int) -> dict:
     """Return the seconds of the whole `gan.train` command: steps -> seconds."""
-    from benchmark import start_command
+    from bench import start_command
 
     log = []
     for _ in range(rounds):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import mean
 
-import benchmark
+import bench
 import frozen_discriminator
 import next_steps
 import optimal_discriminator
@@ -169,7 +169,7 @@ def mean_of(runs: list[dict], measure: str, kind: str) -> str:
 
 def reproduced() -> Iterator[tuple[str, str, list[dict], float]]:
     """Yield design, precision, runs, and minutes of training alone, for all full-length runs."""
-    speeds = stored(benchmark.RESULT)["training"]
+    speeds = stored(bench.RESULT)["training"]
     for name in DESIGNS:
         if (path := FIGURES / name / "result.json").exists():
             result = stored(path)
@@ -239,8 +239,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "digits": digits,
     "batchnorm": batchnorm,
     "parity": lambda: parity.table(stored(parity.RESULT)),
-    "speed": lambda: benchmark.table(stored(benchmark.RESULT)).split("\n\n")[0],
-    "whole": lambda: benchmark.table(stored(benchmark.RESULT)).split("\n\n")[1],
+    "speed": lambda: bench.table(stored(bench.RESULT)).split("\n\n")[0],
+    "whole": lambda: bench.table(stored(bench.RESULT)).split("\n\n")[1],
     "exchange": lambda: scale.tables(stored(scale.RESULT)).split("\n\n")[0],
     "devices": lambda: scale.tables(stored(scale.RESULT)).split("\n\n")[1],
     "network": lambda: scale.tables(stored(scale.RESULT)).split("\n\n")[2],

@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 
-from benchmark import steps_of
+from bench import steps_of
 from results import FIGURES, store
 
 from gan.cli import load_tensorflow, run_command

@@ -7,7 +7,7 @@ process. They take turns, so that all see the same machine. A figure is the medi
 of the ratio within a round. Writes experiments/reference/benchmark.json; `make report` puts it into
 measured.md.
 
-    python experiments/benchmark.py [--rounds N] [--seconds S] [--others] [DESIGN ...]
+    python experiments/bench.py [--rounds N] [--seconds S] [--others] [DESIGN ...]
 """
 
 from __future__ import annotations
