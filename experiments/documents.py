@@ -1,9 +1,8 @@
 """The documents' own training code, on the libraries they were written for.
 
-`make bench` and `make parity` compare the designs with it: Keras 2 with `predict` and
-`train_on_batch` (the SGD article, the d_on_g notebook, the Keras GAN class), eager PyTorch (the
-PyTorch article), and a `tf.function` over a data set (the DCGAN article). Nets and steps are the
-documents'; drawing, printing and plotting are left out.
+Keras 2 with `predict` and `train_on_batch` (the SGD article, the d_on_g notebook, the Keras GAN
+class), eager PyTorch (the PyTorch article), and a `tf.function` over a data set (the DCGAN
+article). Nets and steps are the documents'; drawing, printing and plotting are left out.
 
 Each class has these methods:
 
@@ -26,8 +25,8 @@ import numpy as np
 LATENT_DIM = 100
 
 
-class Keras2:
-    """Methods that the documents written for Keras 2 share."""
+class KerasCode:
+    """Methods that the documents written for Keras share; TapeDCGAN replaces all but the first."""
 
     def set_weights(self, generator: list, discriminator: list) -> None:
         self.generator.set_weights(generator)
@@ -48,7 +47,7 @@ class Keras2:
         np.random.set_state(random_state)
 
 
-class KerasDense(Keras2):
+class KerasDense(KerasCode):
     """On Keras 2: the Keras GAN class (`adam`, one for both models) or else the SGD article."""
 
     batch_size = 32
@@ -100,44 +99,47 @@ class KerasDense(Keras2):
             yield images[indices], *noise
 
 
-class KerasDOnG(Keras2):
+def d_on_g_nets(keras) -> tuple:
+    """Return G and D of the d_on_g notebook; `keras` is the module of Keras 2 or of Keras 3."""
+    layers = keras.layers
+    generator = [
+        layers.InputLayer((LATENT_DIM,)),
+        layers.Dense(1024, activation="tanh"),
+        layers.Dense(128 * 7 * 7),
+        layers.BatchNormalization(),
+        layers.Activation("tanh"),
+        layers.Reshape((7, 7, 128)),
+        layers.UpSampling2D((2, 2)),
+        layers.Conv2D(64, (5, 5), padding="same", activation="tanh"),
+        layers.UpSampling2D((2, 2)),
+        layers.Conv2D(1, (5, 5), padding="same", activation="tanh"),
+    ]
+    generator = keras.Sequential(generator)
+    discriminator = [
+        layers.InputLayer((28, 28, 1)),
+        layers.Conv2D(64, (5, 5), padding="same", activation="tanh"),
+        layers.MaxPooling2D((2, 2)),
+        layers.Conv2D(128, (5, 5), activation="tanh"),
+        layers.MaxPooling2D((2, 2)),
+        layers.Flatten(),
+        layers.Dense(1024, activation="tanh"),
+        layers.Dense(1, activation="sigmoid"),
+    ]
+    return generator, keras.Sequential(discriminator)
+
+
+class KerasDOnG(KerasCode):
     """The d_on_g notebook, on Keras 2."""
 
     batch_size = 128
 
     def __init__(self) -> None:
         import tf_keras
-        from tf_keras import layers
 
         def optimizer():
             return tf_keras.optimizers.legacy.SGD(0.001, momentum=0.9, nesterov=True)
 
-        self.generator = tf_keras.Sequential(
-            [
-                layers.InputLayer((LATENT_DIM,)),
-                layers.Dense(1024, activation="tanh"),
-                layers.Dense(128 * 7 * 7),
-                layers.BatchNormalization(),
-                layers.Activation("tanh"),
-                layers.Reshape((7, 7, 128)),
-                layers.UpSampling2D((2, 2)),
-                layers.Conv2D(64, (5, 5), padding="same", activation="tanh"),
-                layers.UpSampling2D((2, 2)),
-                layers.Conv2D(1, (5, 5), padding="same", activation="tanh"),
-            ]
-        )
-        self.discriminator = tf_keras.Sequential(
-            [
-                layers.InputLayer((28, 28, 1)),
-                layers.Conv2D(64, (5, 5), padding="same", activation="tanh"),
-                layers.MaxPooling2D((2, 2)),
-                layers.Conv2D(128, (5, 5), activation="tanh"),
-                layers.MaxPooling2D((2, 2)),
-                layers.Flatten(),
-                layers.Dense(1024, activation="tanh"),
-                layers.Dense(1, activation="sigmoid"),
-            ]
-        )
+        self.generator, self.discriminator = d_on_g_nets(tf_keras)
         self.d_on_g = tf_keras.Sequential([self.generator, self.discriminator])
         self.discriminator.trainable = False
         self.d_on_g.compile(optimizer(), "binary_crossentropy")
@@ -242,47 +244,43 @@ class TorchMLP:
                 yield images[indices], *torch.randn(2, len(indices), LATENT_DIM)
 
 
-class TapeDCGAN:
+class TapeDCGAN(KerasCode):
     """The DCGAN article: plain Keras layers, one `tf.function`, images from a `tf.data.Dataset`."""
 
     batch_size = 256
 
     def __init__(self, dropout: float = 0.3) -> None:
-        import keras
-        import tensorflow as tf
-        from keras import layers
+        from gan.support.tensorflow import keras, layers, tf
 
         self.tf = tf
         transposed = {"padding": "same", "use_bias": False}
-        self.generator = keras.Sequential(
-            [
-                keras.Input((LATENT_DIM,)),
-                layers.Dense(7 * 7 * 256, use_bias=False),
-                layers.BatchNormalization(),
-                layers.LeakyReLU(),
-                layers.Reshape((7, 7, 256)),
-                layers.Conv2DTranspose(128, (5, 5), strides=(1, 1), **transposed),
-                layers.BatchNormalization(),
-                layers.LeakyReLU(),
-                layers.Conv2DTranspose(64, (5, 5), strides=(2, 2), **transposed),
-                layers.BatchNormalization(),
-                layers.LeakyReLU(),
-                layers.Conv2DTranspose(1, (5, 5), strides=(2, 2), activation="tanh", **transposed),
-            ]
-        )
-        self.discriminator = keras.Sequential(
-            [
-                keras.Input((28, 28, 1)),
-                layers.Conv2D(64, (5, 5), strides=(2, 2), padding="same"),
-                layers.LeakyReLU(),
-                layers.Dropout(dropout),
-                layers.Conv2D(128, (5, 5), strides=(2, 2), padding="same"),
-                layers.LeakyReLU(),
-                layers.Dropout(dropout),
-                layers.Flatten(),
-                layers.Dense(1),
-            ]
-        )
+        generator = [
+            keras.Input((LATENT_DIM,)),
+            layers.Dense(7 * 7 * 256, use_bias=False),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(),
+            layers.Reshape((7, 7, 256)),
+            layers.Conv2DTranspose(128, (5, 5), strides=(1, 1), **transposed),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(),
+            layers.Conv2DTranspose(64, (5, 5), strides=(2, 2), **transposed),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(),
+            layers.Conv2DTranspose(1, (5, 5), strides=(2, 2), activation="tanh", **transposed),
+        ]
+        self.generator = keras.Sequential(generator)
+        discriminator = [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(64, (5, 5), strides=(2, 2), padding="same"),
+            layers.LeakyReLU(),
+            layers.Dropout(dropout),
+            layers.Conv2D(128, (5, 5), strides=(2, 2), padding="same"),
+            layers.LeakyReLU(),
+            layers.Dropout(dropout),
+            layers.Flatten(),
+            layers.Dense(1),
+        ]
+        self.discriminator = keras.Sequential(discriminator)
         loss = keras.losses.BinaryCrossentropy(from_logits=True)
         g_optimizer, d_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
         g_optimizer.build(self.generator.trainable_variables)
@@ -307,14 +305,6 @@ class TapeDCGAN:
         self.train_step = train_step
         parts = (self.generator, self.discriminator, g_optimizer, d_optimizer)
         self.variables = [variable for part in parts for variable in part.variables]
-
-    def set_weights(self, generator: list, discriminator: list) -> None:
-        for net, arrays in ((self.generator, generator), (self.discriminator, discriminator)):
-            layers = [layer for layer in net.layers if layer.get_weights()]
-            for layer in layers:
-                count = len(layer.get_weights())
-                layer.set_weights(arrays[:count])
-                arrays = arrays[count:]
 
     def step(self, real_images, noise) -> tuple[float, float]:
         real_images, noise = (self.tf.convert_to_tensor(array) for array in (real_images, noise))

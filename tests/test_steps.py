@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import STEPS, step_inputs, weights
-from documents import TapeDCGAN
+from documents import TapeDCGAN, d_on_g_nets
 from keras import layers
 from numpy_gan import MlpGAN
 
@@ -70,39 +70,14 @@ def test_mlp_is_initialised_as_pytorch_does():
 
 def test_d_on_g_equals_a_plain_loop():
     ours = build_design("d-on-g", batch_size=4)
-    generator = keras.Sequential(
-        [
-            keras.Input((100,)),
-            layers.Dense(1024, activation="tanh"),
-            layers.Dense(6272),
-            layers.BatchNormalization(),
-            layers.Activation("tanh"),
-            layers.Reshape((7, 7, 128)),
-            layers.UpSampling2D(),
-            layers.Conv2D(64, (5, 5), padding="same", activation="tanh"),
-            layers.UpSampling2D(),
-            layers.Conv2D(1, (5, 5), padding="same", activation="tanh"),
-        ]
-    )
-    discriminator = keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Conv2D(64, (5, 5), padding="same", activation="tanh"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(128, (5, 5), activation="tanh"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(1024, activation="tanh"),
-            layers.Dense(1),
-        ]
-    )
+    generator, discriminator = d_on_g_nets(keras)
     generator.set_weights(ours.generator.get_weights())
     discriminator.set_weights(ours.discriminator.get_weights())
     velocities = {}
 
     def cross_entropy(labels, images):
-        logits = discriminator(images, training=True)[:, 0]
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+        probabilities = discriminator(images, training=True)[:, 0]
+        return -tf.reduce_mean(tf.math.log(tf.where(labels > 0, probabilities, 1 - probabilities)))
 
     def nesterov(tape, loss, model):
         variables = model.trainable_variables
