@@ -1,25 +1,19 @@
-"""Measure with two classifiers how similar the built-in digits are to MNIST: `make digits-check`
+"""Measure with two classifiers how similar the built-in digits are to MNIST: `make drawn-digits`
 
-One classifier, that of gan.evaluate, is trained on real MNIST and classifies 10,000 drawn digits.
-The other has the same layers; it is trained on 60,000 drawn digits alone and classifies MNIST's
-test set. Writes the figures to experiments/reference/drawn_digits.json. Takes a few minutes on 2
-cores.
+That of gan.evaluate, trained on MNIST, classifies 10,000 drawn digits. One with the same layers,
+trained on 60,000 drawn digits alone, classifies MNIST's test set. Takes a few minutes on 2 cores.
 """
 
 import json
 import time
 
-from results import FIGURES, labels, real_mnist, store
+import numpy as np
+from results import REFERENCE, labels, real_mnist, store
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
 from gan.data.digits import draw_digits
-
-load_tensorflow()
-
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-
-from gan.evaluation.classifier import build_classifier, classify, load_classifier  # noqa: E402
+from gan.evaluation.classifier import build_classifier, classify, load_classifier
+from gan.support.tensorflow import keras
 
 EPOCHS = 4
 
@@ -61,7 +55,7 @@ def main() -> int:
         "trained_on_mnist_reads_drawn": shares_right(real_model, *drawn_digits(10_000, seed=2)),
         "trained_on_drawn_reads_mnist_test": shares_right(drawn_model, *test),
     }
-    result = store(FIGURES / "drawn_digits.json", "make digits-check", result)
+    result = store(REFERENCE / "drawn_digits.json", "make drawn-digits", result)
     print(json.dumps(result, indent=2))
     return 0
 

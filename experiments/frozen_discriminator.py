@@ -1,30 +1,24 @@
-"""Show that D of the Keras GAN class never learns on Keras 3: `make frozen`
+"""Show that D of the Keras GAN class never learns on Keras 3: `make frozen-discriminator`
 
-The document compiles D, sets `discriminator.trainable = False`, compiles G with D behind it, and
-calls `train_on_batch` on both in turn. On Keras 2 both nets learn, because Keras 2 remembers what
-was trainable when D was compiled. Keras 3 reads the flag when the step is traced, so D never
-learns. This script trains the same nets for 100 iterations in the document's way and with the step
-of `gan.dense`. Takes half a minute.
+The document compiles D, sets `discriminator.trainable = False` and compiles G with D behind it.
+Keras 2 remembers what was trainable when D was compiled, so both nets learn. Keras 3 reads the flag
+when the step is traced, so D never learns. Here the same nets train for 100 iterations in the
+document's way, and with the step of `gan.dense`. Takes half a minute.
 """
 
 from __future__ import annotations
 
-import json
 import warnings
 
-from results import FIGURES, store
+import numpy as np
+from results import REFERENCE, store, stored
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
+from gan.data.digits import draw_digits
+from gan.dense import GAN
+from gan.support.tensorflow import keras
 
-load_tensorflow()
-
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-
-from gan.data.digits import draw_digits  # noqa: E402
-from gan.dense import GAN  # noqa: E402
-
-RESULT = FIGURES / "frozen_discriminator.json"
+RESULT = REFERENCE / "frozen_discriminator.json"
 ITERATIONS, BATCH_SIZE = 100, 32
 
 
@@ -50,7 +44,7 @@ def the_documents_way(gan: GAN):
     return iterate
 
 
-def train(iterate, gan: GAN, images: np.ndarray) -> tuple[float, float]:
+def train(iterate, gan: GAN, images: np.ndarray) -> list[float]:
     """Train for ITERATIONS; return the largest change of a weight of D, and of G."""
     random = np.random.default_rng(0)
     nets = gan.discriminator, gan.generator
@@ -58,30 +52,26 @@ def train(iterate, gan: GAN, images: np.ndarray) -> tuple[float, float]:
     for _ in range(ITERATIONS):
         batch = images[random.integers(0, len(images), BATCH_SIZE)]
         iterate(batch, *random.normal(size=(2, BATCH_SIZE, 100)).astype("float32"))
-    return tuple(
-        max(
-            np.abs(new - old).max()
-            for new, old in zip(net.get_weights(), start, strict=True)
-            if old.ndim == 2  # kernels only: BatchNorm's statistics move even if nothing learns
-        )
-        for net, start in zip(nets, before, strict=True)
-    )
+    changes = []
+    for net, start in zip(nets, before, strict=True):
+        pairs = zip(net.get_weights(), start, strict=True)
+        # Kernels only: BatchNorm's statistics move even if nothing learns.
+        changes.append(max(float(np.abs(new - old).max()) for new, old in pairs if old.ndim == 2))
+    return changes
 
 
 def main() -> int:
     warnings.simplefilter("ignore")  # Keras gives only a generic warning, once
     moved = {}
     images = draw_digits(1000, seed=0)[0][..., np.newaxis].astype("float32") / 127.5 - 1
-    for title, way in (
-        ("the document's way", the_documents_way),
-        ("gan.dense", lambda gan: gan.step),
-    ):
+    ways = {"the document's way": the_documents_way, "gan.dense": lambda gan: gan.step}
+    for title, way in ways.items():
         gan = GAN()
-        moved[title] = [float(change) for change in train(way(gan), gan, images)]
+        moved[title] = train(way(gan), gan, images)
     result = {"iterations": ITERATIONS, "moved": moved}
     print(text(result))
-    if text(json.loads(RESULT.read_text())) != text(result):  # else a reader's copy stays clean
-        store(RESULT, "make frozen", result)
+    if text(stored(RESULT)) != text(result):  # else a reader's copy stays clean
+        store(RESULT, "make frozen-discriminator", result)
     return 0
 
 

@@ -1,28 +1,27 @@
 """Measure the cost of larger batches and images, more candidates and more steps: `make growth`
 
-It measures the speed of every design for several batch sizes and image sizes, the time of --nice
-for several numbers of candidates, and the time of the whole training command for several numbers
-of steps. A figure is the median over rounds in which all sizes take turns. Writes
-experiments/reference/growth.json and draws images/reference/growth.png from it; `--plot` only draws
-the picture. Takes a quarter of an hour on 2 cores.
+A figure is the median over rounds in which all sizes take turns. Writes reference/growth.json and
+draws images/reference/growth.png from it; `--plot` only draws. Takes 15 minutes on 2 cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
-import time
 from collections.abc import Sequence
-from statistics import median
+from functools import partial
 
-from results import FIGURES, PICTURES, check_machine, store
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+from results import PICTURES, REFERENCE, check_machine, save_plot, store, stored
+from speed import medians, seconds_of, steps_of, take_turns, train
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
+from gan.data import load_images
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.recipe import positive_float, positive_int
 
-RESULT, PLOT = FIGURES / "growth.json", PICTURES / "growth.png"
+RESULT, PLOT = REFERENCE / "growth.json", PICTURES / "growth.png"
 BATCHES = (32, 64, 128, 256, 512, 1024)
 SIDES = (28, 56, 84)
 CANDIDATES = (1, 5, 20, 100)
@@ -38,18 +37,13 @@ PANELS = {
 
 def images_per_second(name: str, sizes: dict, rounds: int, seconds: float) -> dict:
     """Return the real images per second of training for each of `sizes`: label -> (batch, side)."""
-    from bench import our_steps
-
-    from gan.data import load_images
-
-    originals = load_images(say=lambda line: None).images
-    runs = {}
+    originals, runs = load_images(say=lambda line: None).images, {}
     for label, (batch, side) in sizes.items():
         zoom = side // originals.shape[1]
         images = originals[: len(originals) // zoom**2].repeat(zoom, axis=1).repeat(zoom, axis=2)
-        runs[label] = our_steps(name, images, batch_size=batch)[0]
-    log = [{label: run(seconds) for label, run in runs.items()} for _ in range(rounds)]
-    return {label: sizes[label][0] * median(turn[label] for turn in log) for label in sizes}
+        runs[label] = steps_of(build_design(name, images.shape[1:], batch_size=batch), images)
+    speeds = medians(take_turns(runs, rounds, seconds))
+    return {label: batch * speeds[label] for label, (batch, _) in sizes.items()}
 
 
 def nice_seconds(name: str, rounds: int) -> dict:
@@ -57,39 +51,27 @@ def nice_seconds(name: str, rounds: int) -> dict:
     from gan.evaluation.sampling import draw_samples, keep_best
 
     design = build_design(name)
-    log = []
-    for _ in range(1 + rounds):  # the first is slower: it traces the nets
-        turn = {}
-        for candidates in CANDIDATES:
-            started = time.monotonic()
-            keep_best(draw_samples(design, 0, 100 * candidates), 100)
-            turn[candidates] = time.monotonic() - started
-        log.append(turn)
-    return {candidates: median(turn[candidates] for turn in log[1:]) for candidates in CANDIDATES}
+
+    def nice(candidates: int) -> float:
+        return seconds_of(lambda: keep_best(draw_samples(design, 0, 100 * candidates), 100))
+
+    turns = take_turns({each: partial(nice, each) for each in CANDIDATES}, 1 + rounds)
+    return medians(turns[1:])  # the first is slower: it traces the nets
 
 
 def command_seconds(name: str, rounds: int) -> dict:
     """Return the seconds of the whole `gan.train` command: steps -> seconds."""
-    from bench import start_command
 
-    log = []
-    for _ in range(rounds):
-        turn = {}
-        for steps in STEPS:
-            with tempfile.TemporaryDirectory() as root:
-                started = time.monotonic()
-                command = start_command("gan.train", name, "--steps", str(steps), "--root", root)
-                if command.wait():
-                    raise RuntimeError(f"gan.train {name} failed")
-                turn[steps] = time.monotonic() - started
-        log.append(turn)
-    return {steps: median(turn[steps] for turn in log) for steps in STEPS}
+    def command(steps: int) -> float:
+        with tempfile.TemporaryDirectory() as root:
+            return seconds_of(lambda: train(name, "--steps", steps, root=root))
+
+    return medians(take_turns({steps: partial(command, steps) for steps in STEPS}, rounds))
 
 
 def measure(designs: Sequence[str], rounds: int, seconds: float, result: dict) -> dict:
     """Measure `designs`, replace their older figures in `result`, and return it."""
-    load_tensorflow()
-    import tensorflow as tf
+    from gan.support.tensorflow import tf
 
     tf.get_logger().setLevel("ERROR")  # it warns that the program traces often
     for name in designs:
@@ -106,9 +88,6 @@ def measure(designs: Sequence[str], rounds: int, seconds: float, result: dict) -
 
 
 def plot(result: dict) -> None:
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator
-
     figure = Figure(figsize=(10, 7.5), layout="constrained")
     axes = figure.subplots(2, 2)
     for axis, (key, (xlabel, ylabel)) in zip(axes.flat, PANELS.items(), strict=True):
@@ -124,8 +103,7 @@ def plot(result: dict) -> None:
         axis.grid(alpha=0.3)
     axes.flat[0].legend()
     figure.suptitle(f"{result['machine']}, {result['date']}")
-    PLOT.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PLOT, dpi=80, metadata={"Software": None})
+    save_plot(figure, PLOT)
 
 
 def main() -> int:
@@ -136,12 +114,12 @@ def main() -> int:
     parser.add_argument("--plot", action="store_true", help="only draw the stored figures")
     options = parser.parse_args()
     if not options.plot:
-        old = json.loads(RESULT.read_text()) if RESULT.exists() else {key: {} for key in PANELS}
+        old = stored(RESULT, {key: {} for key in PANELS})
         designs = options.designs or list(DESIGNS)
         if options.designs:
             check_machine(old)
         store(RESULT, "make growth", measure(designs, options.rounds, options.seconds, old))
-    plot(json.loads(RESULT.read_text()))
+    plot(stored(RESULT))
     return 0
 
 

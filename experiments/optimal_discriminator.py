@@ -1,31 +1,34 @@
-"""Test whether the best discriminator is p_data / (p_data + p_g): `make theory`
+"""Test if the best D is p_data / (p_data + p_g), as a document says: `make optimal-discriminator`
 
-The d_on_g notebook says so. It also says that the loss of this D measures the Jensen-Shannon
-divergence: JSD = ln 2 - d_loss, from 0, if both densities are equal, to ln 2, if they do not
-overlap. Here both densities are known functions of one number x. For each pair, a small D is
-trained as in a GAN, by binary cross-entropy on new samples. Its output is compared with the
-formula, and its loss on samples it has not seen with the divergence by numerical integration.
-Writes experiments/reference/optimal_discriminator.json and the picture of the same name. Takes a
-minute on 2 cores.
+The d_on_g notebook also says that its loss measures the Jensen-Shannon divergence: JSD = ln 2 -
+d_loss, from 0, if both densities are equal, to ln 2, if they do not overlap. Here both densities
+are known functions of one number. For each pair, a small D is trained as in a GAN, by binary
+cross-entropy on new samples. Its output is compared with the formula, and its loss on samples it
+has not seen with the divergence by numerical integration. Takes a minute on 2 cores.
 """
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
-from results import FIGURES, PICTURES, store
+from matplotlib.figure import Figure
+from results import PICTURES, REFERENCE, save_plot, store, stored
+from tables import table
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
+from gan.support.tensorflow import keras, layers, tf
 
-RESULT, PLOT = (
-    place / f"optimal_discriminator.{kind}"
-    for place, kind in ((FIGURES, "json"), (PICTURES, "png"))
-)
+RESULT = REFERENCE / "optimal_discriminator.json"
+PLOT = PICTURES / "optimal_discriminator.png"
 STEPS, BATCH, TEST_SAMPLES = 1000, 1024, 500_000
 X = np.linspace(-8, 8, 16_001)
 LN2 = math.log(2)
+KEYS = {  # of the figures of a case -> heading
+    "jensen_shannon": "Jensen-Shannon divergence",
+    "ln2_minus_d_loss": "ln 2 - d_loss",
+    "mean_error_of_d": "mean error of D",
+}
 
 
 class Mixture:
@@ -44,9 +47,8 @@ class Mixture:
     def draw(self, random: np.random.Generator, shape: tuple) -> np.ndarray:
         if self.uniform:
             return random.uniform(*self.uniform, shape)
-        mean, deviation = np.array(self.normals).T[
-            :, random.integers(len(self.normals), size=shape)
-        ]
+        chosen = random.integers(len(self.normals), size=shape)
+        mean, deviation = np.array(self.normals).T[:, chosen]
         return random.normal(mean, deviation)
 
 
@@ -76,20 +78,12 @@ def divergence(p: np.ndarray, q: np.ndarray) -> float:
 
 def train_discriminator(p_data: Mixture, p_g: Mixture, random: np.random.Generator):
     """Train a D on STEPS batches of each density; return a Keras model from x [B, 1] to logits."""
-    import keras
-    import tensorflow as tf
-    from keras import layers
-
     tf.get_logger().setLevel("ERROR")  # it warns that the program traces often
-    d = keras.Sequential(
-        [keras.Input((1,)), *(layers.Dense(64, "swish") for _ in range(2)), layers.Dense(1)]
-    )
-    rate = keras.optimizers.schedules.CosineDecay(3e-3, STEPS)
-    d.compile(
-        keras.optimizers.Adam(rate),
-        keras.losses.BinaryCrossentropy(from_logits=True),
-        steps_per_execution=100,
-    )
+    hidden = [layers.Dense(64, "swish") for _ in range(2)]
+    d = keras.Sequential([keras.Input((1,)), *hidden, layers.Dense(1)])
+    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, STEPS))
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    d.compile(adam, loss, steps_per_execution=100)
     x = np.concatenate([m.draw(random, (STEPS, BATCH)) for m in (p_data, p_g)], axis=1)
     y = np.tile(np.repeat([1.0, 0.0], BATCH), STEPS)
     data = tf.data.Dataset.from_tensor_slices((x.reshape(-1, 1).astype("float32"), y[:, None]))
@@ -98,8 +92,6 @@ def train_discriminator(p_data: Mixture, p_g: Mixture, random: np.random.Generat
 
 
 def study(p_data: Mixture, p_g: Mixture, seed: int) -> dict:
-    import keras
-
     random = np.random.default_rng(seed)
     keras.utils.set_random_seed(seed)
     d = train_discriminator(p_data, p_g, random)
@@ -120,8 +112,6 @@ def study(p_data: Mixture, p_g: Mixture, seed: int) -> dict:
 
 
 def plot(result: dict) -> None:
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(12, 6), layout="constrained")
     axes = figure.subplots(2, 4)
     x = X[::100]
@@ -138,36 +128,23 @@ def plot(result: dict) -> None:
     last = axes.flat[len(CASES)]
     figures = result["cases"].values()
     last.plot([0, LN2], [0, LN2], "k", alpha=0.35)
-    last.plot(
-        [case["jensen_shannon"] for case in figures],
-        [case["ln2_minus_d_loss"] for case in figures],
-        "C3o",
-    )
+    x, y = ([case[key] for case in figures] for key in ("jensen_shannon", "ln2_minus_d_loss"))
+    last.plot(x, y, "C3o")
     last.set(title="nats", xlabel="Jensen-Shannon divergence", ylabel="ln 2 - d_loss")
-    PLOT.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PLOT, dpi=80, metadata={"Software": None})
+    save_plot(figure, PLOT)
 
 
-def table(result: dict) -> str:
+def text(result: dict) -> str:
     """Return the result as a Markdown table."""
-    lines = [
-        "| p_data and p_g | Jensen-Shannon divergence | ln 2 - d_loss | mean error of D |",
-        "|---|---|---|---|",
-    ]
-    for name, case in result["cases"].items():
-        lines.append(
-            f"| {name} | {case['jensen_shannon']:.4f} | {case['ln2_minus_d_loss']:.4f} "
-            f"| {case['mean_error_of_d']:.4f} |"
-        )
-    return "\n".join(lines)
+    rows = ([name, *(f"{case[key]:.4f}" for key in KEYS)] for name, case in result["cases"].items())
+    return table(["p_data and p_g", *KEYS.values()], rows)
 
 
 def main() -> int:
-    load_tensorflow()
     cases = {name: study(*pair, seed) for seed, (name, pair) in enumerate(CASES.items())}
-    result = store(RESULT, "make theory", {"cases": cases})
-    print(table(result))
-    plot(json.loads(RESULT.read_text()))
+    result = store(RESULT, "make optimal-discriminator", {"cases": cases})
+    print(text(result))
+    plot(stored(RESULT))
     return 0
 
 

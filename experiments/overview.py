@@ -1,22 +1,22 @@
 """Draw rows of digits of each design, beside its document's own code: `make overview`
 
-Three rows for a design: the last generator and the averaged one, both with the shipped weights and
-from the same noise, and the images that experiments/reproduce_documents.py kept. A row shows the
-first images of seed 0; none is left out or chosen. Writes images/reference/designs.png. Takes half
-a minute.
+Three rows for a design: the last and the averaged generator, from the shipped weights and the same
+noise, and the images that reproduce_documents.py kept. A row shows the first images of seed 0; none
+is left out or chosen. Writes images/reference/designs.png. Takes half a minute.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from results import FIGURES, PICTURES, REPOSITORY
+from results import PICTURES, REFERENCE, REPOSITORY, stored
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
 from gan.designs import DESIGNS
+from gan.evaluation.sampling import draw_samples
+from gan.pictures.grid import ZOOM, draw_grid
 from gan.runs import Shipped, load
 
 COUNT, ENLARGED, LABEL = 20, 2, 110  # digits in a row, enlargement, pixels for the name
@@ -25,8 +25,6 @@ GAP = 12  # pixels between two designs
 
 def images_of(grid: Path) -> np.ndarray:
     """The first COUNT images, uint8 [COUNT, 28, 28, 1], of a grid that `save_grid` wrote."""
-    from gan.pictures.grid import ZOOM
-
     with Image.open(grid) as picture:
         pixels = np.asarray(picture)[::ZOOM, ::ZOOM]
     rows, columns = (side // 28 for side in pixels.shape)
@@ -35,10 +33,6 @@ def images_of(grid: Path) -> np.ndarray:
 
 
 def main() -> int:
-    load_tensorflow()
-    from gan.evaluation.sampling import draw_samples
-    from gan.pictures.grid import draw_grid
-
     rows = []
     font = ImageFont.load_default(16)
 
@@ -57,12 +51,9 @@ def main() -> int:
             [samples] = draw_samples(design, 0, COUNT, bool(average))
             add(label, samples.images)
         if (original := PICTURES / name / "original.png").exists():
-            document = json.loads((FIGURES / name / "document.json").read_text())
-            trained = document["runs"][0]["steps"]
-            add(
-                "original" if trained == steps else f"original,\n{trained:,} steps",
-                images_of(original),
-            )
+            trained = stored(REFERENCE / name / "document.json")["runs"][0]["steps"]
+            label = "original" if trained == steps else f"original,\n{trained:,} steps"
+            add(label, images_of(original))
     PICTURES.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(PICTURES / "designs.png")
     return 0

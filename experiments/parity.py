@@ -1,31 +1,27 @@
 """Measure how faithful the ports are: `make parity`
 
-Each design and its document's own code (on Keras 2, PyTorch, or plain Keras layers: `documents.py`)
-start from equal weights and train side by side for 12 steps on equal images and noise. They do this
-in float32 and in float64, where rounding no longer hides differences. Prints how far apart they are
-then, and writes experiments/reference/parity.json. The images come from GAN_DATA or are the
-built-in digits. Takes eight minutes on 2 cores.
+Each design and its document's own code (documents.py) start from equal weights and train side by
+side for 12 steps on equal images and noise, in float32 and in float64, where rounding no longer
+hides differences. The images come from GAN_DATA or are the built-in digits. Takes eight minutes on
+2 cores.
 """
 
 from __future__ import annotations
 
-from results import FIGURES, store
+import numpy as np
+from documents import DOCUMENTS
+from results import REFERENCE, store
+from tables import table
 
-from gan.cli import load_tensorflow, run_command
-
-load_tensorflow()
-
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from documents import DOCUMENTS  # noqa: E402
-
-from gan.data import load_images  # noqa: E402
-from gan.designs import build_design  # noqa: E402
+from gan.cli import run_command
+from gan.data import load_images
+from gan.designs import build_design
+from gan.support.tensorflow import keras
 
 STEPS = 12
 SEEDS = 3
 PRECISIONS = ("float32", "float64")
-RESULT = FIGURES / "parity.json"
+RESULT = REFERENCE / "parity.json"
 
 
 def set_precision(floatx: str) -> None:
@@ -74,12 +70,11 @@ def arrays(net) -> list[np.ndarray]:
     return [array for layer in net.layers for array in layer.get_weights()]
 
 
-def table(result: dict) -> str:
+def text(result: dict) -> str:
     """Return the result as a Markdown table: the median of the seeds and their range."""
-    lines = [
-        "| design | images apart, float32 | losses apart | images apart, float64 | losses apart |",
-        "|---|---|---|---|---|",
-    ]
+    headings, rows = ["design"], []
+    for floatx in PRECISIONS:
+        headings += [f"images apart, {floatx}", "losses apart"]
     for name in DOCUMENTS:
         cells = [f"`{name}`"]
         for floatx in PRECISIONS:
@@ -87,8 +82,8 @@ def table(result: dict) -> str:
             images, losses = (sorted(run[key] for run in runs) for key in ("images", "losses"))
             cells += [f"{images[SEEDS // 2]:.0e} ({images[0]:.0e} to {images[-1]:.0e})"]
             cells += [f"{losses[SEEDS // 2]:.0e}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return table(headings, rows)
 
 
 def main() -> int:
@@ -102,7 +97,7 @@ def main() -> int:
         }
     result = {"data": dataset.name, "steps": STEPS, "designs": designs}
     result = store(RESULT, "make parity", result)
-    print(table(result))
+    print(text(result))
     return 0
 
 

@@ -1,28 +1,28 @@
-"""Measure what --nice costs in diversity: `make ranked`
+"""Measure what --nice costs in diversity: `make ranked-sampling`
 
-gan.generate --nice keeps the images that D scores highest. This script uses the shipped weights of
-every design, last and averaged. It keeps 2,000 images out of more and more candidates, from all of
-2,000 to the best 1 % of 200,000, and measures them as gan.evaluate does. Writes
-experiments/reference/ranked_sampling.json and the picture of the same name. Takes 15 minutes on 2
-cores.
+gan.generate --nice keeps the images that D scores highest. With the shipped weights of every
+design, last and averaged, this keeps 2,000 images out of more and more candidates, and measures
+them. Writes reference/ranked_sampling.json and the picture. Takes 15 minutes on 2 cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 
-from results import FIGURES, PICTURES, REPOSITORY, real_mnist, store
+from matplotlib.figure import Figure
+from results import PICTURES, REFERENCE, REPOSITORY, real_mnist, save_plot, store, stored
+from tables import table
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
 from gan.designs import DESIGNS
 from gan.evaluation.metrics import frechet_distance, neighbourhood_metrics
 from gan.runs.trained import Shipped, load
 
-RESULT, PLOT = FIGURES / "ranked_sampling.json", PICTURES / "ranked_sampling.png"
+RESULT, PLOT = REFERENCE / "ranked_sampling.json", PICTURES / "ranked_sampling.png"
 KEPT = 2000
 SHARES = (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 LINES = {"last": "--", "averaged": "-"}  # of the two generators
+FORMS = {"frechet_distance": ".1f", "precision": ".2f", "recall": ".2f"}
 MEASURES = {"frechet_distance": "Fréchet distance", "precision": "precision", "recall": "recall"}
 
 
@@ -45,40 +45,35 @@ def study(name: str, average: bool, real_features, classifier) -> dict:
     return figures
 
 
-def table(result: dict) -> str:
+def text(result: dict) -> str:
     """Return a Markdown table: Fréchet distance, precision and recall for each share kept."""
-    shares = [f"{share:.0%}" for share in result["shares"]]
-    lines = [f"| design | figure | {' | '.join(shares)} |", "|---" * (2 + len(shares)) + "|"]
-    for name, kinds in result["designs"].items():
-        for kind, figures in kinds.items():
-            for measure, title in MEASURES.items():
-                form = ".1f" if measure == "frechet_distance" else ".2f"
-                cells = [format(value, form) for value in figures[measure]]
-                lines.append(f"| `{name}`, {kind} | {title} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = [
+        [f"`{name}`, {kind}", title, *(format(value, FORMS[measure]) for value in figures[measure])]
+        for name, kinds in result["designs"].items()
+        for kind, figures in kinds.items()
+        for measure, title in MEASURES.items()
+    ]
+    return table(["design", "figure", *(f"{share:.0%}" for share in result["shares"])], rows)
 
 
 def nearest(result: dict) -> str:
     """Return a Markdown table: for each design, the options with the smallest Fréchet distance."""
-    lines = ["| design | nearest with | Fréchet distance | without `--nice` |", "|---|---|---|---|"]
+    rows = []
     for name, kinds in result["designs"].items():
-        found = [
+        distance, kind, share = min(
             (distance, kind, share)
             for kind, figures in kinds.items()
             for distance, share in zip(figures["frechet_distance"], result["shares"], strict=True)
-        ]
-        distance, kind, share = min(found)
+        )
         options = ["--average"] if kind == "averaged" else []
         options += ["--nice", "--candidates", f"{1 / share:.0f}"] if share < 1 else []
         shown = f"`{' '.join(options)}`" if options else "no option"
         everything = kinds[kind]["frechet_distance"][0]
-        lines.append(f"| `{name}` | {shown} | {distance:.1f} | {everything:.1f} |")
-    return "\n".join(lines)
+        rows.append([f"`{name}`", shown, f"{distance:.1f}", f"{everything:.1f}"])
+    return table(["design", "nearest with", "Fréchet distance", "without `--nice`"], rows)
 
 
 def plot(result: dict) -> None:
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(12, 4), layout="constrained")
     for axis, (measure, title) in zip(figure.subplots(1, 3), MEASURES.items(), strict=True):
         for index, name in enumerate(DESIGNS):
@@ -93,8 +88,7 @@ def plot(result: dict) -> None:
         axis.grid(alpha=0.3)
         axis.set_ylim(bottom=0)
     figure.legend(*axis.get_legend_handles_labels(), fontsize="small", loc="outside right center")
-    PLOT.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PLOT, dpi=80, metadata={"Software": None})
+    save_plot(figure, PLOT)
 
 
 def main() -> int:
@@ -102,13 +96,12 @@ def main() -> int:
     parser.add_argument("designs", nargs="*", choices=[[], *DESIGNS], default=[])
     options = parser.parse_args()
     mnist = real_mnist()
-    load_tensorflow()
     from gan.evaluation.classifier import classify, load_classifier
 
     classifier = load_classifier()
     real_features, _ = classify(classifier, mnist.test)
     setting = {"kept": KEPT, "shares": list(SHARES)}
-    old = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    old = stored(RESULT, {})
     designs = old["designs"] if setting.items() <= old.items() else {}
     for name in options.designs or DESIGNS:
         designs[name] = {
@@ -116,8 +109,8 @@ def main() -> int:
         }
         print(f"{name} measured", flush=True)
         known = {each: designs[each] for each in DESIGNS if each in designs}
-        result = store(RESULT, "make ranked", setting | {"designs": known})
-    print(table(result))
+        result = store(RESULT, "make ranked-sampling", setting | {"designs": known})
+    print(text(result))
     plot(result)
     return 0
 

@@ -1,22 +1,18 @@
 """Train the documents' own code at full length and measure it: `make reproduce-documents`
 
-It trains the code of `documents.py` for as many steps as the documents do, and measures it with the
-functions that measure the ports. The slowest one, d-on-g, is trained for its first 10 of 30 epochs
-only. A training that was stopped continues from its last save. It saves at the end of each epoch,
-or every thousand steps if a document has no epochs. On 2 idle cores a seed of dense takes 35
+It trains the code of documents.py for as many steps as the documents do; d-on-g, the slowest, for
+its first 10 of 30 epochs. A training that was stopped continues from its last save: the end of an
+epoch, or every thousand steps if a document has no epochs. On 2 idle cores a seed of dense takes 35
 minutes, of dense-sgd 12, of mlp 17, of dcgan 65, of d-on-g 60.
 
 experiments/documents/<design>-<seed>.pickle        where a training stopped
 experiments/reference/<design>/document.json        the figures of every seed, and their floor
 images/reference/<design>/original.png              25 images of seed 0
-
-    python experiments/reproduce_documents.py [DESIGN ...] [--seeds N] [--first N]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
 import random
 import time
@@ -25,13 +21,19 @@ from pathlib import Path
 
 import numpy as np
 from documents import DOCUMENTS, LATENT_DIM
-from results import FIGURES, PICTURES, REPOSITORY, commit, real_mnist, store
+from results import PICTURES, REFERENCE, REPOSITORY, commit, real_mnist, store, stored, with_run
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
+from gan.data.batches import Schedule
+from gan.data.pixels import to_pixels
 from gan.designs import find_recipe
+from gan.evaluation.measure import Comparison
+from gan.evaluation.metrics import IMAGES_MEASURED
+from gan.pictures.grid import save_grid
 from gan.recipe import positive_int, seed_number
 from gan.support.errors import UserError
 from gan.support.files import replacing
+from gan.support.tensorflow import tf
 
 SEEDS = {"dense-sgd": 3, "mlp": 3, "dense": 3, "dcgan": 1, "d-on-g": 1}
 EPOCHS = {"d-on-g": 10}  # fewer than its document's
@@ -41,8 +43,6 @@ EPOCH = 1000  # steps between two saves, if a document has no epochs
 
 def train(name: str, seed: int, images: np.ndarray, states: Path):
     """Train the document's code to its length; return it and its number of steps."""
-    from gan.data.batches import Schedule
-
     seed_all(seed)
     document = DOCUMENTS[name]()
     schedule = Schedule(find_recipe(name), len(images), seed)
@@ -79,7 +79,6 @@ def train(name: str, seed: int, images: np.ndarray, states: Path):
 
 def seed_all(seed: int) -> None:
     """Set the random states of all libraries that the documents draw from."""
-    import tensorflow as tf
     import torch
 
     random.seed(seed)
@@ -90,8 +89,6 @@ def seed_all(seed: int) -> None:
 
 def draw(name: str, document, count: int) -> np.ndarray:
     """Draw `count` images, uint8 [count, 28, 28, 1], in batches of the document's size."""
-    from gan.data.pixels import to_pixels
-
     rng, size = np.random.default_rng(0), document.batch_size
     shape = (-(-count // size), size, LATENT_DIM)
     uniform = find_recipe(name).noise == "uniform"
@@ -110,31 +107,25 @@ def main() -> int:
     for name in options.designs:
         if name not in SEEDS:
             raise UserError(f"no document code for {name!r}; choose from {', '.join(SEEDS)}")
-    version = commit()
-    mnist = real_mnist()
+    version, mnist = commit(), real_mnist()
     images = mnist.train.astype(np.float32) / 127.5 - 1
-    load_tensorflow()
-    from gan.evaluation.measure import measure
-    from gan.evaluation.metrics import IMAGES_MEASURED
-    from gan.pictures.grid import save_grid
-
+    comparison = Comparison(mnist)
     for name in options.designs or SEEDS:
-        path = FIGURES / name / "document.json"
+        path = REFERENCE / name / "document.json"
         for seed in range(options.first, options.first + (options.seeds or SEEDS[name])):
             document, steps = train(name, seed, images, options.states)
             drawn = draw(name, document, IMAGES_MEASURED)
             if seed == 0:
                 (PICTURES / name).mkdir(parents=True, exist_ok=True)
                 save_grid(PICTURES / name / "original.png", drawn[:25])
-            found = measure(drawn, mnist)
-            known = json.loads(path.read_text())["runs"] if path.exists() else []
-            runs = {each["seed"]: each for each in known}
-            runs[seed] = {"seed": seed, "steps": steps, "date": date.today().isoformat()}
-            runs[seed] |= {"commit": version, "figures": found["figures"]}
-            result = {"runs": [runs[each] for each in sorted(runs)], "floor": found["floor"]}
+            figures = comparison.figures(drawn)
+            run = {"seed": seed, "steps": steps, "date": date.today().isoformat()}
+            result = stored(path, {"runs": []})
+            result["runs"] = with_run(result["runs"], run | {"commit": version, "figures": figures})
+            if "floor" not in result:
+                result["floor"] = comparison.floor(IMAGES_MEASURED)
             store(path, "make reproduce-documents", result)
-            distance = found["figures"]["frechet_distance"]
-            print(f"{name}, seed {seed}: Fréchet distance {distance:.2f}", flush=True)
+            print(f"{name}, seed {seed}: Fréchet distance {figures['frechet_distance']:.2f}")
     return 0
 
 

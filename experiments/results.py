@@ -1,23 +1,25 @@
-"""Store the figures of the experiments, with the machine on which they were measured."""
+"""What every experiment needs: MNIST, and a way to store its figures with their origin."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-FIGURES = REPOSITORY / "experiments" / "reference"
 PICTURES = REPOSITORY / "images" / "reference"
 sys.path.insert(0, str(REPOSITORY))  # experiments run as scripts, from any folder
 
 from gan.data.images import Mnist, load_mnist  # noqa: E402
+from gan.runs.trained import REFERENCE as REFERENCE  # noqa: E402
 from gan.support.errors import UserError  # noqa: E402
 
 
@@ -68,9 +70,39 @@ def labels(mnist: Mnist) -> tuple[np.ndarray, np.ndarray]:
         return archive["y_train"], archive["y_test"]
 
 
+def stored(path: Path, otherwise: dict | None = None) -> dict:
+    """Return what `path` holds; if there is no such file, `otherwise`."""
+    return json.loads(path.read_text()) if path.exists() or otherwise is None else otherwise
+
+
 def store(path: Path, command: str, result: dict) -> dict:
     """Write `result` as JSON, with its command, date and machine; return all that is written."""
     origin = {"command": command, "date": date.today().isoformat(), "machine": machine()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(origin | result, indent=2) + "\n")
-    return origin | result
+    path.write_text(json.dumps(origin | result | origin, indent=2) + "\n")
+    return origin | result | origin
+
+
+def with_run(runs: Sequence[dict], run: dict) -> list[dict]:
+    """Return `runs` in the order of their seeds, `run` in place of the one with its seed."""
+    others = [each for each in runs if each["seed"] != run["seed"]]
+    return sorted([*others, run], key=lambda each: each["seed"])
+
+
+def save_plot(figure, path: Path) -> None:
+    """Write a Matplotlib figure as a PNG that depends only on what it shows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80, metadata={"Software": None})
+
+
+def wait_for(processes: Sequence[subprocess.Popen]) -> int:
+    """Wait for started trainings; return the largest exit code, as a shell counts signals.
+
+    Ctrl-C reaches them, too: they save and stop. A SIGTERM is passed on, and does the same.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in processes])
+    codes = [process.wait() for process in processes]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return max(128 - code if code < 0 else code for code in codes)

@@ -1,27 +1,23 @@
-"""Measure step time and data exchange on several devices: `make scale`
+"""Measure step time and data exchange on 1, 2 and 4 devices of this machine: `make scale`
 
-For each design on 1, 2 and 4 logical devices of this machine, it measures the bytes that a replica
-passes to all-reduce in a step, and the median time of a step. The bytes are counted in the compiled
-graph and, separately, from the numbers of parameters. Each case runs in its own process. Writes
-experiments/reference/scale.json, which holds the figures of experiments/scale.md, and prints them.
-Takes 5 minutes on 2 cores.
+The exchange is the bytes that a replica passes to all-reduce in a step. They are counted in the
+compiled graph and, separately, from the numbers of parameters. Each case runs in its own process.
+Writes reference/scale.json, which holds the figures of scale.md. Takes 5 minutes on 2 cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import subprocess
-import sys
+from statistics import median
 
-from bench import steps_of
-from results import FIGURES, store
+from results import REFERENCE, store
+from speed import Contender, contend, steps_of
+from tables import table
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
 from gan.designs import DESIGNS, build_design
 
-RESULT = FIGURES / "scale.json"
+RESULT = REFERENCE / "scale.json"
 DEVICES = (1, 2, 4)
 ROUNDS, SECONDS = 5, 3.0  # in each case; the table shows the median of the rounds
 BYTES_PER_SECOND = {"1 Gbit/s": 1.25e8, "10 Gbit/s": 1.25e9, "100 Gbit/s": 1.25e10}
@@ -31,13 +27,11 @@ D_UPDATES = {"dense": 2, "dense-sgd": 2}  # in a step; the other designs have on
 ASSIGNED = {"mlp": {"mean": 2, "variance": 4}}
 
 
-def measure(name: str, devices: int) -> dict:
-    """Measure one case in this process."""
-    load_tensorflow()
-    import tensorflow as tf
-
+def start(name: str, devices: int) -> tuple[dict, object]:
+    """Build a design on some devices of this process; return its bytes and its `steps_of`."""
     from gan.data.digits import draw_digits
     from gan.devices.strategy import choose_strategy
+    from gan.support.tensorflow import tf
 
     strategy, _ = choose_strategy(devices)
     with strategy.scope():
@@ -50,19 +44,17 @@ def measure(name: str, devices: int) -> dict:
 
     design.step = watched_step
     run = steps_of(design, draw_digits(10_000, seed=0)[0][..., None])
-    speed = statistics.median(run(SECONDS) for _ in range(ROUNDS))
     reduced = [
         operation.inputs[0].shape.num_elements() * operation.inputs[0].dtype.size
         for operation in graphs[-1].get_operations()
         if operation.type.startswith("CollectiveReduce")
     ]
     return {
-        "seconds": 1 / speed,
         "bytes_in_graph": sum(reduced) // devices,
         "all_reduces_in_graph": len(reduced) // devices,
         "bytes_of_gradients": gradient_bytes(design),
         "bytes_of_moving_statistics": statistics_bytes(design),
-    }
+    }, run
 
 
 def gradient_bytes(design) -> int:
@@ -91,56 +83,56 @@ def measure_all() -> dict:
     results = {}
     for name in DESIGNS:
         for devices in DEVICES:
-            command = [sys.executable, __file__, "--case", name, str(devices)]
-            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            results.setdefault(name, {})[str(devices)] = json.loads(answer.splitlines()[-1])
-            print(name, devices, results[name][str(devices)], flush=True)
+            contender = Contender(__file__, name, devices)
+            speed = median(contender(SECONDS) for _ in range(ROUNDS))
+            contender.end()
+            case = {"seconds": 1 / speed} | contender.hello
+            results.setdefault(name, {})[str(devices)] = case
+            print(name, devices, case, flush=True)
     return {"designs": results}
 
 
-def tables(result: dict) -> str:
-    """Return the tables of scale.md as Markdown."""
-    lines = [
-        "| design | bytes of gradients | bytes counted in the graph | bytes of moving statistics |",
-        "|---|---|---|---|",
-    ]
-    for name, cases in result["designs"].items():
+def exchange_table(designs: dict) -> str:
+    """Return the bytes that two devices exchange in a step as a Markdown table."""
+    headings = ["design", "bytes of gradients", "bytes counted in the graph"]
+    rows = []
+    for name, cases in designs.items():
         two = cases["2"]
-        lines.append(
-            f"| `{name}` | {two['bytes_of_gradients']:,} | {two['bytes_in_graph']:,} in "
-            f"{two['all_reduces_in_graph']} all-reduces | {two['bytes_of_moving_statistics']:,} |"
-        )
-    lines += [
-        "",
-        "| design | 1 device | 2 devices | 4 devices |",
-        "|---|---|---|---|",
-    ]
-    for name, cases in result["designs"].items():
-        times = [f"{1000 * cases[str(devices)]['seconds']:.3g} ms" for devices in DEVICES]
-        lines.append(f"| `{name}` | {' | '.join(times)} |")
-    lines += [
-        "",
-        f"| design | step, 1 device | {' | '.join(BYTES_PER_SECOND)} | exchange = step at |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, cases in result["designs"].items():
+        counted = f"{two['bytes_in_graph']:,} in {two['all_reduces_in_graph']} all-reduces"
+        statistics = f"{two['bytes_of_moving_statistics']:,}"
+        rows.append([f"`{name}`", f"{two['bytes_of_gradients']:,}", counted, statistics])
+    return table([*headings, "bytes of moving statistics"], rows)
+
+
+def devices_table(designs: dict) -> str:
+    """Return the time of a step on 1, 2 and 4 devices as a Markdown table."""
+    rows = (
+        [f"`{name}`", *(f"{1000 * cases[str(each)]['seconds']:.3g} ms" for each in DEVICES)]
+        for name, cases in designs.items()
+    )
+    return table(["design", "1 device", "2 devices", "4 devices"], rows)
+
+
+def network_table(designs: dict) -> str:
+    """Return the time of the exchange on networks of several speeds as a Markdown table."""
+    rows = []
+    for name, cases in designs.items():
         seconds = cases["1"]["seconds"]
         sent = 2 * (cases["2"]["bytes_of_gradients"] + cases["2"]["bytes_of_moving_statistics"])
-        times = [f"{1000 * sent / speed:.3g} ms" for speed in BYTES_PER_SECOND.values()]
+        times = [1000 * seconds, *(1000 * sent / speed for speed in BYTES_PER_SECOND.values())]
         equal = f"{8 * sent / seconds / 1e9:.2g} Gbit/s"
-        lines.append(f"| `{name}` | {1000 * seconds:.3g} ms | {' | '.join(times)} | {equal} |")
-    return "\n".join(lines)
+        rows.append([f"`{name}`", *(f"{time:.3g} ms" for time in times), equal])
+    return table(["design", "step, 1 device", *BYTES_PER_SECOND, "exchange = step at"], rows)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--case", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.case:
-        name, devices = options.case
-        print(json.dumps(measure(name, int(devices))))
-    else:
-        print(tables(store(RESULT, "make scale", measure_all())))
+    parser.add_argument("--contend", nargs=2, help=argparse.SUPPRESS)
+    if case := parser.parse_args().contend:
+        contend(lambda: start(case[0], int(case[1])))
+        return 0
+    designs = store(RESULT, "make scale", measure_all())["designs"]
+    print(exchange_table(designs), devices_table(designs), network_table(designs), sep="\n\n")
     return 0
 
 

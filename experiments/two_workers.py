@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from results import REPOSITORY, wait_for
+
 WORKERS = 2
 
 
@@ -32,30 +31,18 @@ def free_ports(count: int) -> list[int]:
 def start_workers(arguments: list[str], ports: list[int], **options) -> list[subprocess.Popen]:
     """Start `python -m gan.train` with `arguments` for each of `ports`; the first is the chief."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "gan.train", *arguments],
-            cwd=REPOSITORY,
-            env=os.environ
-            | {
-                "TF_CONFIG": json.dumps(
-                    {"cluster": cluster, "task": {"type": "worker", "index": index}}
-                )
-            },
-            **options,
-        )
-        for index in range(len(ports))
-    ]
+    workers = []
+    for index in range(len(ports)):
+        config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+        command = [sys.executable, "-m", "gan.train", *arguments]
+        environment = os.environ | {"TF_CONFIG": json.dumps(config)}
+        workers.append(subprocess.Popen(command, cwd=REPOSITORY, env=environment, **options))
+    return workers
 
 
 def main() -> int:
     """Return the largest exit code of the workers."""
-    workers = start_workers(sys.argv[1:] or ["dcgan"], free_ports(WORKERS))
-    # Ctrl-C also reaches the workers, which save and stop; wait for them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: [worker.terminate() for worker in workers])
-    codes = [worker.wait() for worker in workers]
-    return max(128 - code if code < 0 else code for code in codes)  # as a shell counts signals
+    return wait_for(start_workers(sys.argv[1:] or ["dcgan"], free_ports(WORKERS)))
 
 
 if __name__ == "__main__":

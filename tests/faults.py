@@ -30,7 +30,7 @@ sys.path[:0] = map(str, (REPOSITORY, REPOSITORY / "experiments"))
 import numpy as np  # noqa: E402
 from bad_input import RUN, bad_inputs, complete, prepare, tree  # noqa: E402
 from PIL import Image  # noqa: E402
-from results import FIGURES, store  # noqa: E402
+from results import REFERENCE, store  # noqa: E402
 
 from gan.data.digits import draw_digits  # noqa: E402
 
@@ -479,7 +479,7 @@ def main() -> int:
     if options.store:
         command = f'make test-faults ARGS="--seed {options.seed}"'
         store(
-            FIGURES / "faults.json", command, {"counts": counts, "lost": lost, "seconds": seconds}
+            REFERENCE / "faults.json", command, {"counts": counts, "lost": lost, "seconds": seconds}
         )
     return bool(lost)
 

@@ -6,6 +6,7 @@ from statistics import mean
 
 import pytest
 import report
+import reproductions
 
 from gan.designs import DESIGNS
 
@@ -17,8 +18,8 @@ def test_pages_show_what_was_measured(path):
 
 
 def test_the_modules_say_what_was_measured():
-    real = report.floor()["frechet_distance"]
-    for name, precision, runs, _ in report.reproduced():
+    real = reproductions.floor()["frechet_distance"]
+    for name, precision, runs, _ in reproductions.reproduced():
         if precision == "float32":
             said = importlib.import_module(DESIGNS[name].module).__doc__.split("Fréchet")[1]
             found = mean(run["figures"]["frechet_distance"] for run in runs)

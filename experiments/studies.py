@@ -1,0 +1,113 @@
+"""The studies, as data: `make study-NAME` trains and measures the runs of one.
+
+A study has rows. A row is a training: a design, options of `gan.train`, and a number of seeds.
+study.py trains every seed, measures 10,000 images of its last and of its averaged generator, and
+stores the figures in the study's JSON file. For one more study, add an entry:
+
+    "small-noise": Study(
+        "dense with shorter noise vectors",
+        "small_noise.json",
+        {"4 numbers": Row("noise-4", "dense", "--latent-dim 4 --steps 5000", seeds=3)},
+    ),
+
+and type `make study-small-noise`. The file then holds {"rows": {"4 numbers": [a run for each
+seed]}, "floor": figures of real images}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple
+
+import moving_mnist
+import reproduction
+
+
+class Row(NamedTuple):
+    """Trainings that differ only in their seeds, which count from 0."""
+
+    run: str  # the name of their runs, without -seed-N
+    design: str
+    options: str = ""  # of gan.train
+    seeds: int = 1
+    grids: tuple[str, ...] = ()  # at these grids of seed 0, draw the averaged generator's, too
+    script: str = ""  # trains in place of gan.train: a design that only the experiments have
+
+
+class Study(NamedTuple):
+    """What is trained, what it is compared with, and where the figures are stored."""
+
+    about: str
+    file: str  # below experiments/reference
+    rows: dict[str, Row]  # title -> row
+    place: tuple[str, ...] = ("rows",)  # the keys in the file that lead to the titles
+    data: str = "MNIST"  # other data than MNIST is the user's --data FILE, or made by `make_data`
+    make_data: Callable | None = None  # root of the runs -> path
+    real: str = "test"  # real images to compare with: test, train or none
+    classifier: str = "classifier"  # its folder below experiments/reference
+    shares: tuple[Fraction, ...] = ()  # of the training, after which the distance is measured
+    pictures: str = ""  # folder below images/reference for the last grids of seed 0
+    keep: Callable | None = None  # copies what else comes with the project
+
+
+TENTHS_AND_A_THIRD = tuple(sorted([*(Fraction(n, 10) for n in range(1, 11)), Fraction(1, 3)]))
+
+STUDIES = {
+    name: Study(
+        f"{name} at its document's full length, in float32 and bfloat16",
+        f"{name}/result.json",
+        {
+            "float32": Row(name, name, seeds=3, grids=reproduction.GRIDS[name]),
+            "bfloat16": Row(f"{name}-bfloat16", name, "--precision bfloat16"),
+        },
+        place=(),
+        shares=TENTHS_AND_A_THIRD,
+        keep=reproduction.keep,
+    )
+    for name in reproduction.GRIDS
+}
+STUDIES["batchnorm"] = Study(
+    "dense with the BatchNorm of 2018, 20 minutes",
+    "batchnorm.json",
+    {"runs": Row("dense-2018", "dense-2018", seeds=3, script="dense_2018.py")},
+    place=(),
+)
+STUDIES["next-steps"] = Study(
+    "what the SGD article suggests to try next, on dense, 50 minutes",
+    "next_steps.json",
+    {
+        "latent_dim 2": Row("dense-latent-2", "dense", "--latent-dim 2"),
+        "latent_dim 10": Row("dense-latent-10", "dense", "--latent-dim 10"),
+        "latent_dim 50": Row("dense-latent-50", "dense", "--latent-dim 50"),
+        "latent_dim 100": Row("dense-latent-100", "dense", "--latent-dim 100"),
+        "latent_dim 200": Row("dense-latent-200", "dense", "--latent-dim 200"),
+        "60,000 steps": Row("dense-60000-steps", "dense", "--steps 60000"),
+        "90,000 steps": Row("dense-90000-steps", "dense", "--steps 90000"),
+        "data: synthetic": Row("dense-synthetic", "dense", "--data synthetic"),
+    },
+    place=("experiments",),
+    pictures="next_steps",
+)
+STUDIES["fashion"] = Study(
+    "dense and dcgan on Fashion-MNIST (--data FILE.npz), half an hour",
+    "other_data.json",
+    {
+        "dense": Row("fashion-dense", "dense"),
+        "dcgan": Row("fashion-dcgan", "dcgan", "--epochs 15"),
+    },
+    place=("fashion", "designs"),
+    data="Fashion-MNIST",
+    classifier="classifier-fashion",
+    pictures="other_data",
+)
+STUDIES["moving"] = Study(
+    "dcgan on frames of Moving MNIST, which it makes from MNIST, half an hour",
+    "other_data.json",
+    {"moving": Row("moving-dcgan", "dcgan", "--epochs 5")},
+    place=(),
+    data="Moving MNIST",
+    make_data=moving_mnist.make_file,
+    real="none",
+    pictures="other_data",
+)

@@ -1,0 +1,55 @@
+"""The studies: every row is a training, and what was measured of a run is not measured again."""
+
+import json
+
+import pytest
+import study
+from conftest import run_here
+from studies import STUDIES, Row
+from study_run import Training
+
+from gan import train
+from gan.runs.trained import REFERENCE
+
+ROWS = [(name, title, row) for name, each in STUDIES.items() for title, row in each.rows.items()]
+
+
+@pytest.mark.parametrize(("name", "title", "row"), ROWS, ids=lambda value: str(value)[:20])
+def test_every_row_is_a_training_whose_figures_are_stored(name, title, row):
+    design = "dense" if row.script else row.design  # gan.train does not know that of a script
+    assert train.parse([design, *row.options.split()]).design == design
+    rows = json.loads((REFERENCE / STUDIES[name].file).read_text())
+    for key in STUDIES[name].place:
+        rows = rows[key]
+    assert title in rows or title == "bfloat16"
+
+
+def test_a_measurement_counts_until_the_run_is_started_over(small_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_DATA", small_data)
+    row = Row("mine", "dcgan", "--epochs 2 --batch-size 64")
+    training = Training(row, 1, tmp_path, origin={"commit": "1"})
+    assert training.total == 2 * 4
+    assert training.arguments(4) == ["dcgan", "--batch-size", "64", "--steps", "4"]
+    training.run.folder.mkdir(parents=True)
+    training.run.metrics.write_text("step,d_loss\n0,0.5\n1,0.4\n")
+    training.remember(2, {"last": 3.0})
+    training.remember(2, {"average": 2.0})
+    known = {"log": "1,0.4", "commit": "1", "last": 3.0, "average": 2.0}
+    assert Training(row, 1, tmp_path).measured(2) == known
+    assert Training(row, 1, tmp_path, real="train").measured(2) == {}
+    training.run.metrics.write_text("step,d_loss\n0,0.5\n1,0.3\n")
+    assert training.measured(2) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("dense", "--rows", "float64"), "no row 'float64'; choose from float32, bfloat16"),
+        (("dense", "--data", "x.npz"), "the study dense trains on MNIST; leave out --data"),
+        (("fashion",), "give Fashion-MNIST as --data FILE"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["study.py", *arguments])
+    assert run_here(lambda _: study.main()) == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
