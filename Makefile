@@ -5,106 +5,84 @@
 
 RUN := .venv/bin/python -m
 CODE := gan experiments tests
-TRAIN = $(RUN) gan.train $(1) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
+LENGTH = $(if $(STEPS),--steps $(STEPS))
 
-.PHONY: help train-dense train-dense-sgd train-d-on-g train-mlp train-dcgan generate evaluate play report classifier ranked next-steps batchnorm theory overview reproduce-documents frozen digits-check bench growth parity scale two-workers test test-slow test-page test-faults lint format clean clean-runs
+# Each is a file in experiments/. Those in the second line need Keras 2 and PyTorch.
+SCRIPTS := report growth scale overview classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits
+COMPARISONS := bench parity reproduce-documents
 
+.PHONY: help generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults lint format clean clean-runs
+
+# `make` prints the lines that begin with `#:`.
 help:
-	@echo "targets (further options of a command: make train-dense ARGS=\"--seed 1 --name second\"):"
-	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
 
-train-dense: .venv/installed  ## train the dense GAN of the Keras GAN class
-	@$(call TRAIN,dense)
+#: targets (further options of a command: make train-dense ARGS="--seed 1 --name second"):
+#:   train-DESIGN      train dense, dense-sgd, d-on-g, mlp or dcgan
+train-%: .venv/installed
+	@$(RUN) gan.train $* $(LENGTH) $(ARGS)
 
-train-dense-sgd: .venv/installed  ## train the same nets with plain SGD: the SGD article
-	@$(call TRAIN,dense-sgd)
-
-train-d-on-g: .venv/installed  ## train the convolutional GAN of the d_on_g notebook
-	@$(call TRAIN,d-on-g)
-
-train-mlp: .venv/installed  ## train the dense GAN of the PyTorch article
-	@$(call TRAIN,mlp)
-
-train-dcgan: .venv/installed  ## train the DCGAN of the DCGAN article
-	@$(call TRAIN,dcgan)
-
-generate: .venv/installed  ## draw new images with your newest run
+#:   generate          draw new images with your newest run
+generate: .venv/installed
 	@$(RUN) gan.generate $(ARGS)
 
-evaluate: .venv/installed  ## measure your newest run against real MNIST
+#:   evaluate          measure your newest run against real MNIST
+evaluate: .venv/installed
 	@$(RUN) gan.evaluate $(ARGS)
 
-reproduce-documents: .venv/experiments  ## train the documents' own code and measure it (6 hours)
-	@.venv/bin/python experiments/reproduce_documents.py $(ARGS)
+#:   runs              list your runs, their length and state
+runs: .venv/installed
+	@$(RUN) gan.generate --list $(ARGS)
 
-reproduce-%: .venv/installed  ## train a design at full length with every seed and measure it (hours)
-	@.venv/bin/python experiments/reproduce.py $* $(ARGS)
-
-play: .venv/installed  ## write images/play.html, on which two generators run in your browser
+#:   play              write images/play.html, on which two generators run in your browser
+play: .venv/installed
 	@$(RUN) gan.export --page images/play.html --shipped $(ARGS)
 
-report: .venv/installed  ## write the stored figures into the pages and print the main table
-	@.venv/bin/python experiments/report.py
+#:   two-workers       train dcgan with two processes on this machine
+two-workers: .venv/installed
+	@.venv/bin/python experiments/two_workers.py dcgan $(LENGTH) $(ARGS)
 
-classifier: .venv/installed  ## train the classifier that evaluate uses (10 minutes)
-	@.venv/bin/python experiments/classifier.py
+#:   study-NAME        train and measure a study of experiments/studies.py, such as dense (hours)
+study-%: .venv/installed
+	@.venv/bin/python experiments/study.py $* $(LENGTH) $(ARGS)
 
-ranked: .venv/installed  ## measure what --nice costs in diversity (15 minutes)
-	@.venv/bin/python experiments/ranked_sampling.py $(ARGS)
+#:   bench, parity     compare speed and steps with the documents' own code (half an hour)
+#:   growth, scale     measure larger batches, images and files, or several devices (20 minutes)
+#:   report            write the stored figures into the pages
+#:   other experiments: reproduce-documents, overview, classifier, ranked-sampling,
+#:                     optimal-discriminator, frozen-discriminator, drawn-digits
+$(SCRIPTS): .venv/installed
+$(COMPARISONS): .venv/experiments
+$(SCRIPTS) $(COMPARISONS):
+	@.venv/bin/python experiments/$(subst -,_,$@).py $(ARGS)
 
-next-steps: .venv/installed  ## train dense with other latent sizes, lengths and data (50 minutes)
-	@.venv/bin/python experiments/next_steps.py $(ARGS)
-
-batchnorm: .venv/installed  ## measure what the BatchNorm of 2018 changes in dense (20 minutes)
-	@.venv/bin/python experiments/batchnorm.py $(ARGS)
-
-theory: .venv/installed  ## compare a trained discriminator with the best possible one (1 minute)
-	@.venv/bin/python experiments/optimal_discriminator.py
-
-overview: .venv/installed  ## draw rows of digits of each design and of its document's own code
-	@.venv/bin/python experiments/overview.py
-
-frozen: .venv/installed  ## show that the Keras GAN class never trains D on Keras 3
-	@.venv/bin/python experiments/frozen_discriminator.py
-
-digits-check: .venv/installed  ## measure how similar the built-in digits are to MNIST (needs GAN_DATA)
-	@.venv/bin/python experiments/drawn_digits.py
-
-bench: .venv/experiments  ## compare the speed with the documents' own code (20 minutes)
-	@.venv/bin/python experiments/bench.py $(ARGS)
-
-growth: .venv/installed  ## measure what larger batches, images and files cost (15 minutes)
-	@.venv/bin/python experiments/growth.py $(ARGS)
-
-parity: .venv/experiments  ## train side by side with the documents' own code and compare (8 minutes)
-	@.venv/bin/python experiments/parity.py
-
-scale: .venv/installed  ## measure step time and data exchange on several devices (5 minutes)
-	@.venv/bin/python experiments/scale.py
-
-two-workers: .venv/installed  ## train dcgan with two processes on this machine
-	@.venv/bin/python experiments/two_workers.py dcgan $(if $(STEPS),--steps $(STEPS)) $(ARGS)
-
-test: .venv/installed  ## run the tests
+#:   test              run the tests
+test: .venv/installed
 	@$(RUN) pytest -q -n 2 --dist loadscope -m "not slow and not browser" tests
 
-test-slow: .venv/installed  ## run the slow tests: many devices, killed workers, shipped weights (half an hour)
+#:   test-slow         run the slow tests: many devices, killed workers, shipped weights (half an hour)
+test-slow: .venv/installed
 	@$(RUN) pytest -q -m slow tests
 
-test-page: .venv/installed  ## run the tests of the pages in headless Chromium (Debian: installs it)
+#:   test-page         run the tests of the pages in headless Chromium (Debian: installs it)
+test-page: .venv/installed
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || apt-get install -y chromium
 	@$(RUN) pytest -q -m browser tests
 
-test-faults: .venv/installed  ## kill, damage and misuse the commands (half an hour)
+#:   test-faults       kill, damage and misuse the commands (half an hour)
+test-faults: .venv/installed
 	@.venv/bin/python tests/faults.py $(ARGS)
 
-lint: .venv/installed  ## check style, format and the direction of imports
+#:   lint              check style, format and the direction of imports
+lint: .venv/installed
 	@$(RUN) ruff check $(CODE) && $(RUN) ruff format --check $(CODE) && .venv/bin/lint-imports --no-cache --no-logo
 
-format: .venv/installed  ## fix what lint can fix
+#:   format            fix what lint can fix
+format: .venv/installed
 	@$(RUN) ruff check --fix $(CODE) ; $(RUN) ruff format $(CODE)
 
-clean:  ## remove .venv and caches; keep runs and pictures
+#:   clean             remove .venv and caches; keep runs and pictures
+clean:
 	rm -rf .venv .pytest_cache .ruff_cache
 	find gan experiments tests -name __pycache__ -exec rm -rf {} +
 
@@ -116,7 +94,8 @@ RUNS = for folder in images/* experiments/*; do name=$${folder\#*/}; lock=experi
 	  { [ ! -f "$$lock" ] || ! command -v flock >/dev/null || flock -n "$$lock" true; }; \
 	then $(1); fi; done
 
-clean-runs:  ## delete all runs and their pictures, after asking
+#:   clean-runs        delete all runs and their pictures, after asking
+clean-runs:
 	@folders=`$(call RUNS,du -sh "$$folder")`; \
 	if [ -z "$$folders" ]; then echo "no runs to delete"; exit 0; fi; \
 	echo "$$folders"; printf 'delete these folders for good? [y/N] '; read answer; \
