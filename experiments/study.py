@@ -20,7 +20,7 @@ from results import PICTURES, REFERENCE, REPOSITORY, commit, real_mnist, store, 
 from studies import STUDIES, Study
 from study_run import Training
 
-from gan.cli import load_tensorflow, run_command
+from gan.cli import run_command
 from gan.data import load_mnist
 from gan.evaluation.metrics import IMAGES_MEASURED
 from gan.recipe import positive_int, seed_number
@@ -146,7 +146,6 @@ def main() -> int:
         raise UserError(f"the study {options.study} trains on MNIST; leave out --data")
     if not data and study.data != "MNIST":
         raise UserError(f"give {study.data} as --data FILE")
-    load_tensorflow()
     comparison = compare_with(study, data)
     for title in options.rows or study.rows:
         row = study.rows[title]

@@ -3,6 +3,6 @@
 `run_command` runs the `main` of a command and reports bad input in one line.
 """
 
-from gan.cli.commands import load_tensorflow, run_command
+from gan.cli.commands import run_command
 
-__all__ = ["load_tensorflow", "run_command"]
+__all__ = ["run_command"]

@@ -33,11 +33,6 @@ def run_command(main: Callable[[], int]) -> None:
     sys.exit(code)
 
 
-def load_tensorflow() -> None:
-    """Start TensorFlow and Keras. This takes seconds, so do it after all cheap checks."""
-    import gan.support.tensorflow  # noqa: F401
-
-
 def command_line(module: str, *arguments: str) -> str:
     """A command that the user can type here, with the Python that is running now."""
     python = "python" if shutil.which("python") == sys.executable else sys.executable
