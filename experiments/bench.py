@@ -7,8 +7,6 @@ figure is the median over the rounds of the ratio within a round: reference/benc
     python experiments/bench.py [--rounds N] [--seconds S] [--others] [DESIGN ...]
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

@@ -5,8 +5,6 @@ and is tested with the weights as stored. Takes ten minutes on 2 cores. `--data 
 it on other images, laid out as mnist.npz, and writes to reference/classifier-fashion/.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

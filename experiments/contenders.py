@@ -1,7 +1,5 @@
 """What `make bench` compares, each in a process of its own: `python contenders.py --contend`."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 import time

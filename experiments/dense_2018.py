@@ -5,8 +5,6 @@ factor of 1.032 at a batch of 32. Today's Keras uses the variance itself. The fa
 from, and the samples, use the moving statistics. `make study-batchnorm` trains and measures it.
 """
 
-from __future__ import annotations
-
 import results  # noqa: F401  makes gan importable from any folder
 
 import gan.dense

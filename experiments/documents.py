@@ -16,8 +16,6 @@ Each class has these methods:
 Images are [N, 28, 28, 1] in [-1, 1]. Their dtype is Keras' `floatx`, as in our own code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -6,8 +6,6 @@ when the step is traced, so D never learns. Here the same nets train for 100 ite
 document's way, and with the step of `gan.dense`. Takes half a minute.
 """
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np

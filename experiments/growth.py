@@ -4,8 +4,6 @@ A figure is the median over rounds in which all sizes take turns. Writes referen
 draws images/reference/growth.png from it; `--plot` only draws. Takes 15 minutes on 2 cores.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from collections.abc import Sequence

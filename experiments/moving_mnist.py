@@ -1,7 +1,5 @@
 """Frames of Moving MNIST, made from MNIST, in the layout of the published file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -7,8 +7,6 @@ cross-entropy on new samples. Its output is compared with the formula, and its l
 has not seen with the divergence by numerical integration. Takes a minute on 2 cores.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -5,8 +5,6 @@ noise, and the images that reproduce_documents.py kept. A row shows the first im
 is left out or chosen. Writes images/reference/designs.png. Takes half a minute.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -6,8 +6,6 @@ hides differences. The images come from GAN_DATA or are the built-in digits. Tak
 2 cores.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from documents import DOCUMENTS
 from results import REFERENCE, store

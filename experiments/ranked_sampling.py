@@ -5,8 +5,6 @@ design, last and averaged, this keeps 2,000 images out of more and more candidat
 them. Writes reference/ranked_sampling.json and the picture. Takes 15 minutes on 2 cores.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from matplotlib.figure import Figure

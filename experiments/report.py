@@ -5,8 +5,6 @@ Every table of README.md and of experiments/*.md stands between two comments, `<
 the reproductions. Pages that are up to date do not change.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -10,8 +10,6 @@ experiments/reference/<design>/document.json        the figures of every seed, a
 images/reference/<design>/original.png              25 images of seed 0
 """
 
-from __future__ import annotations
-
 import argparse
 import pickle
 import random

@@ -1,7 +1,5 @@
 """The tables of the designs and the documents' own code at full length."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from statistics import mean
 

@@ -1,7 +1,5 @@
 """What every experiment needs: MNIST, and a way to store its figures with their origin."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -5,8 +5,6 @@ compiled graph and, separately, from the numbers of parameters. Each case runs i
 Writes reference/scale.json, which holds the figures of scale.md. Takes 5 minutes on 2 cores.
 """
 
-from __future__ import annotations
-
 import argparse
 from statistics import median
 

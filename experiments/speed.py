@@ -1,7 +1,5 @@
 """What bench.py, growth.py and scale.py share: contenders that take turns, and our own steps."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -14,8 +14,6 @@ and type `make study-small-noise`. The file then holds {"rows": {"4 numbers": [a
 seed]}, "floor": figures of real images}.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple

@@ -7,8 +7,6 @@ of a run stays in its folder, in measured-*.json, and is not measured again.
     python experiments/study.py NAME --steps 20 [--root DIR]    a trial, which stores no figures
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 from datetime import date

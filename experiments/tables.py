@@ -1,7 +1,5 @@
 """Write Markdown tables, and the cells that several of them share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from statistics import mean
 

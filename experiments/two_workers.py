@@ -6,8 +6,6 @@ The arguments are those of `python -m gan.train`, which both workers run; the de
 two real machines, each runs the same command with its own TF_CONFIG: see guide.md.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket
