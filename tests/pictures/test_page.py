@@ -10,8 +10,11 @@ import pytest
 from conftest import BROWSER, run_here
 
 from gan import generate, train
+from gan.data import load_images
+from gan.dense import GAN
 from gan.evaluation.metrics import FIGURES
 from gan.pictures import page
+from gan.pictures.curves import as_means, read_metrics
 from gan.pictures.gallery import Gallery
 from gan.runs import Run
 
@@ -48,12 +51,12 @@ def run(quick_runs, tmp_path_factory, small_data):
 
 
 def content(run):
-    page = (run.images / "index.html").read_text()
-    return page, json.loads(re.search(r'type="application/json">(.*?)</script>', page)[1])
+    text = (run.images / "index.html").read_text()
+    return text, json.loads(re.search(r'type="application/json">(.*?)</script>', text)[1])
 
 
 def test_the_page_holds_all_of_the_run(run):
-    page, found = content(run)
+    text, found = content(run)
     assert [grid["name"] for grid in found["grids"]] == ["0", "3", "6", "final"]
     for grid in found["grids"]:
         assert base64.b64decode(grid["png"]) == run.grid(grid["name"]).read_bytes()
@@ -61,7 +64,7 @@ def test_the_page_holds_all_of_the_run(run):
     assert len(found["curves"]["g_loss"]) == 7
     assert ["batch_size", "8"] in found["config"]
     assert "7 of 7 steps" in found["summary"]
-    assert not re.search(r'(src|href)="(?!data:)', page)  # nothing is fetched
+    assert not re.search(r'(src|href)="(?!data:)', text)  # nothing is fetched
 
 
 def test_the_command_to_go_on_goes_on(run, small_data, capsys):
@@ -103,47 +106,35 @@ def test_results_of_a_run_that_was_since_started_over_are_not_shown(tmp_path):
 
 
 def test_losses_are_shown_on_the_scale_of_ln_2(run, tmp_path):
-    from gan.pictures.curves import as_means, read_metrics
-    from gan.pictures.page import write_page
-
     other = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
     columns = read_metrics(other.metrics)
-    write_page(other, as_means(columns, d_loss_terms=2), [], 7, 7, [])
+    page.write_page(other, as_means(columns, d_loss_terms=2), [], 7, 7, [])
     _, found = content(other)
     assert set(found["curves"]) == {"step", "d_loss / 2", "d_accuracy", "g_loss"}
     assert found["curves"]["d_loss / 2"] == pytest.approx(columns["d_loss"] / 2)
 
 
 def test_before_the_end_a_last_grid_is_an_old_one(run, tmp_path):
-    from gan.pictures.curves import read_metrics
-    from gan.pictures.page import write_page
-
     going_on = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
     grids = [going_on.grid(name) for name in "036"]
-    write_page(going_on, read_metrics(going_on.metrics), grids, 7, 100, [])
+    page.write_page(going_on, read_metrics(going_on.metrics), grids, 7, 100, [])
     _, found = content(going_on)
     assert [grid["name"] for grid in found["grids"]] == ["0", "3", "6"]
     assert found["gif"] is None
 
 
 def test_what_the_user_named_cannot_break_out_of_the_page(run, tmp_path):
-    from gan.pictures.curves import read_metrics
-    from gan.pictures.page import write_page
-
     other = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
     config = other.config()
     config["data"]["name"] = "</script><script>alert(1)</script>"
     (other.folder / "config.json").write_text(json.dumps(config))
-    write_page(other, read_metrics(other.metrics), [], 7, 7, [])
-    page, found = content(other)
-    assert "alert(1)</script>" not in page
+    page.write_page(other, read_metrics(other.metrics), [], 7, 7, [])
+    text, found = content(other)
+    assert "alert(1)</script>" not in text
     assert "</script><script>alert(1)" in found["summary"]
 
 
 def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data, capsys):
-    from gan.data import load_images
-    from gan.dense import GAN
-
     run = Run("mine", tmp_path)
     run.folder.mkdir(parents=True)
     run.results(False).write_text('{"file": "a.npz"}')  # what gan.evaluate --npz writes
@@ -162,20 +153,17 @@ def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data
 
 def test_a_run_whose_folder_is_gone_has_no_page(run, tmp_path):
     """As it is for a moment when a user moves the folder of a run that is being trained."""
-    from gan.pictures.curves import read_metrics
-    from gan.pictures.page import write_page
-
     with pytest.raises(FileNotFoundError, match=r"No such file or directory: .*experiments/gone"):
-        write_page(Run("gone", tmp_path), read_metrics(run.metrics), [], 7, 7, [])
+        page.write_page(Run("gone", tmp_path), read_metrics(run.metrics), [], 7, 7, [])
 
 
 @pytest.mark.browser
 @pytest.mark.skipif(not BROWSER, reason="there is no Chromium here")
 def test_a_browser_shows_the_page(run, tmp_path):
-    page = (run.images / "index.html").read_text()
-    page = page.replace("<title>", WATCH + "<title>", 1).replace("</html>", TRY + "</html>")
-    page = page.replace('"total": 7, "training": false', '"total": 8, "training": true')
-    (tmp_path / "page.html").write_text(page)
+    text = (run.images / "index.html").read_text()
+    text = text.replace("<title>", WATCH + "<title>", 1).replace("</html>", TRY + "</html>")
+    text = text.replace('"total": 7, "training": false', '"total": 8, "training": true')
+    (tmp_path / "page.html").write_text(text)
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,900", "--dump-dom"]
     address = (tmp_path / "page.html").as_uri()

@@ -115,19 +115,6 @@ def test_images_stay_uint8_until_their_step(monkeypatch):
     assert {(pixels.dtype, *pixels.shape) for pixels in seen} == {(tf.uint8, 4, 12, 12, 1)}
 
 
-def test_steps_give_the_same_bytes_however_they_are_cut_into_calls():
-    finals, logs = [], []
-    for cuts in ([9], [4, 1, 4]):
-        gan = build_design("dense-sgd")
-        run_steps = compile_steps(gan, IMAGES, Schedule(gan.recipe, len(IMAGES), seed=0))
-        firsts = np.cumsum([0, *cuts[:-1]]).tolist()
-        rows = [run_steps(first, count) for first, count in zip(firsts, cuts, strict=True)]
-        finals.append(b"".join(variable.numpy().tobytes() for variable in gan.all_variables))
-        logs.append(np.concatenate(rows).tobytes())
-    assert finals[0] == finals[1]
-    assert logs[0] == logs[1]
-
-
 @pytest.mark.usefixtures("quick_runs")
 def test_weights_that_are_not_finite_are_never_saved(tmp_path, small_data, capsys):
     """The losses of a step are from before its update, so they do not show what it did."""
