@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-
-from gan.data.digits import draw_digits
+from processes import draw_digits  # it finds gan wherever this is started
 
 RUN = "dense-sgd --name=run --batch-size=8 --sample-interval=100 --steps=20"
 

@@ -6,8 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from faults import REPOSITORY, finish, start  # noqa: F401
 from PIL import Image
+from processes import REPOSITORY, finish, start  # noqa: F401
 
 from gan.cli import run_command
 from gan.data import download, images

@@ -24,104 +24,25 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path[:0] = map(str, (REPOSITORY, REPOSITORY / "experiments"))
-
-import numpy as np  # noqa: E402
-from bad_input import RUN, bad_inputs, complete, prepare, tree  # noqa: E402
-from PIL import Image  # noqa: E402
-from results import REFERENCE, store  # noqa: E402
-
-from gan.data.digits import draw_digits  # noqa: E402
-
-# A cheap design, checkpoints as often as can be: a kill may well fall into one being written.
-SETTINGS = ("--batch-size", "8", "--sample-interval", "100", "--checkpoint-seconds", "0.2")
-LENGTH = 2000
-# The convolutional designs: fewer steps, at a batch at which d-on-g shows a step that is not exact.
-CONVOLUTIONAL = ("d-on-g", "dcgan")
-CONVOLUTIONAL_SETTINGS = ("--batch-size", "32", "--checkpoint-seconds", "0.2")
-CONVOLUTIONAL_LENGTH = 40
-OTHERS = ("dense", "mlp", *CONVOLUTIONAL)  # killed less often
-
-
-class Lost(Exception):
-    """A fault that was not handled as it should be."""
-
-
-def expect(condition: object, message: str) -> None:
-    if not condition:
-        raise Lost(message)
-
-
-def start(module: str, *arguments: object, **options) -> subprocess.Popen:
-    """Start `python -m gan.<module>` in a process of its own."""
-    command = [sys.executable, "-m", f"gan.{module}", *map(str, arguments)]
-    environment = {name: value for name, value in os.environ.items() if name != "GAN_DATA"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, **pipes, **options)
-
-
-def finish(process: subprocess.Popen, seconds: float = 900) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a started command."""
-    out, err = process.communicate(timeout=seconds)
-    return process.returncode, out, err
-
-
-def written(root: Path, name: str = "run") -> dict[str, bytes]:
-    """Everything a run of `name` leaves that must not depend on how often it was killed."""
-    run = root / "experiments" / name
-    newest = max((run / "checkpoints").glob("step-*"))
-    record = json.loads((newest / "checkpoint.json").read_text())
-    files = [run / "metrics.csv", *(root / "images" / name).iterdir()]
-    # The page names the folder that the run lies in.
-    contents = {path.name: path.read_bytes() for path in files if path.suffix != ".html"}
-    return contents | {name: record[name] for name in ("variables", "averages", "step")}
-
-
-class Place:
-    """A folder for runs with small data, and the bytes of a run that nothing befell."""
-
-    def __init__(self, folder: Path, length: int = LENGTH, design: str = "dense-sgd") -> None:
-        self.folder, self.length, self.design = folder, length, design
-        self.settings = CONVOLUTIONAL_SETTINGS if design in CONVOLUTIONAL else SETTINGS
-        self.data = folder / "small.npz"
-        np.savez(self.data, x_train=draw_digits(200, seed=1)[0])
-        started = time.monotonic()
-        whole = self.train(self.fresh("whole"))
-        expect(finish(whole)[0] == 0, "the undisturbed run failed")
-        self.seconds = time.monotonic() - started  # of a whole run, start-up and all
-        self.expected = written(folder / "whole")
-
-    def fresh(self, name: str) -> Path:
-        """A root of its own for one fault."""
-        (self.folder / name).mkdir()
-        return self.folder / name
-
-    def begun(self, name: str, steps: int | None = None) -> tuple[Path, Path]:
-        """A root with a run of `steps` steps, else a seventh of all, and the run's folder."""
-        root, steps = self.fresh(name), steps or 1 + self.length // 7
-        code, _, err = finish(self.train(root, "--steps", steps))
-        expect(code == 0, f"the first part of {name} failed: {err}")
-        return root, root / "experiments" / "run"
-
-    def train(self, root: Path, *more: object, **options) -> subprocess.Popen:
-        arguments = ("--root", root, "--name", "run", "--data", self.data, "--steps", self.length)
-        words = (self.design, *arguments, *self.settings, *more)
-        return start("train", *words, **options)
-
-    def goes_on(self, root: Path, said: str = "") -> None:
-        """The same command must go on and end with the bytes of the undisturbed run."""
-        code, out, err = finish(self.train(root))
-        expect(code == 0, f"going on ended with code {code}: {err[-300:]}")
-        expect(said in out, f"{said!r} was not said: {out}")
-        expect(written(root) == self.expected, "it ended with other bytes")
-
-    def refuses(self, process: subprocess.Popen, code: int, said: str) -> None:
-        found, _, err = finish(process)
-        expect(found == code, f"code {found}, not {code}: {err[-300:]}")
-        expect(said in err, f"{said!r} was not said: {err[-300:]}")
-        expect(err.count("\n") == 1 and "Traceback" not in err, f"not one line: {err[-500:]}")
-
+import numpy as np
+from bad_input import RUN, bad_inputs, complete, prepare, tree
+from PIL import Image
+from processes import (
+    CONVOLUTIONAL,
+    OTHERS,
+    REPOSITORY,
+    Lost,
+    Place,
+    expect,
+    finish,
+    flip,
+    newest,
+    place_of,
+    start,
+    truncate,
+    written,
+)
+from results import REFERENCE, store
 
 # -- kills ---------------------------------------------------------------------------------------
 
@@ -177,21 +98,6 @@ def check_complete(root: Path) -> None:
 
 
 # -- faults --------------------------------------------------------------------------------------
-
-
-def flip(path: Path) -> None:
-    """Change one bit in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 16
-    path.write_bytes(content)
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def newest(run: Path) -> Path:
-    return max((run / "checkpoints").glob("step-*"))
 
 
 def swap_variables(run: Path) -> None:
@@ -401,105 +307,90 @@ def refuse_all(folder: Path, rows: dict[str, tuple]) -> dict[str, str]:
     return failures
 
 
+# -- all of it -----------------------------------------------------------------------------------
+
+Counts = dict[str, list[int]]  # what was tried -> [how often it went well, how often it was tried]
+
+
+def try_bad_inputs(places: list[Place], options: argparse.Namespace) -> tuple[Counts, dict]:
+    rows = bad_inputs()
+    lost = refuse_all(places[0].fresh("refusing"), rows)
+    return {"bad inputs refused": [len(rows.keys() - lost.keys()), len(rows)]}, lost
+
+
+def try_faults(places: list[Place], options: argparse.Namespace) -> tuple[Counts, dict]:
+    faults = {}
+    for place in places:
+        of_others = CONVOLUTIONAL_FAULTS if place.design in CONVOLUTIONAL else {}
+        for name, fault in (of_others if place.design in OTHERS else FAULTS).items():
+            faults[f"{place.design}: {name}"] = fault, place
+
+    def handled(name: str) -> str | None:
+        fault, place = faults[name]
+        try:
+            fault(place)
+        except Exception as error:  # whatever it is, it is lost
+            return repr(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = dict(zip(faults, pool.map(handled, faults), strict=True))
+    lost = {name: why for name, why in results.items() if why}
+    return {"faults handled": [len(faults) - len(lost), len(faults)]}, lost
+
+
+def try_kills(places: list[Place], options: argparse.Namespace) -> tuple[Counts, dict]:
+    """The other designs are killed a tenth as often, but three times or more."""
+    kills = runs = identical = 0
+    lost = {}
+    for place in places:
+        wanted = max(3, options.kills // 10) if place.design in OTHERS else options.kills
+        try:
+            these = kill_often(place, wanted, options.seed)
+            kills, runs, identical = np.add((kills, runs, identical), these).tolist()
+            if these[2] < these[1]:
+                lost[f"{place.design}: kills"] = f"{these[1] - these[2]} runs: other bytes"
+        except Lost as error:
+            lost[f"{place.design}: kills"] = str(error)
+    same = {"runs then identical to an undisturbed one": [identical, runs]}
+    return {"kills survived": [kills, kills]} | same, lost
+
+
+PARTS = {"bad input": try_bad_inputs, "faults": try_faults, "kills": try_kills}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--store", action="store_true", help="keep the counts for README")
-    parser.add_argument(
-        "--only", metavar="FAULT", help="one fault; bad input; kills; d-on-g or dcgan"
-    )
+    only = (*PARTS, *CONVOLUTIONAL, *FAULTS)
+    parser.add_argument("--only", choices=only, help="a part, the faults of a design, or a fault")
     options = parser.parse_args()
     print(f"seed {options.seed} (again: python tests/faults.py --seed {options.seed})", flush=True)
-    started, lost = time.monotonic(), {}
+    started, only, counts, lost = time.monotonic(), options.only, {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder))
-        if options.only in CONVOLUTIONAL:
-            where = place_of(options.only, Path(folder))
-            for name, fault in CONVOLUTIONAL_FAULTS.items():
-                fault(where)
-                print(name, flush=True)
+        designs = [only] if only in CONVOLUTIONAL else OTHERS if only in (None, *PARTS) else []
+        places = [place_of(design, Path(folder)) for design in designs if only != "bad input"]
+        if only not in CONVOLUTIONAL:
+            places.insert(0, Place(Path(folder)))
+        if only in FAULTS:
+            FAULTS[only](places[0])
             return 0
-        if options.only == "kills":
-            for where in (place, *(place_of(design, Path(folder)) for design in OTHERS)):
-                found = kill_often(where, kills_of(where, options.kills), options.seed)
-                print(where.design, "kills, runs, identical:", *found, flush=True)
-            return 0
-        if options.only == "bad input":
-            rows = bad_inputs()
-            lost = refuse_all(place.fresh("refusing"), rows)
-            print(f"{len(rows)} bad inputs", *lost.items(), sep="\n", flush=True)
-            return bool(lost)
-        if options.only:
-            FAULTS[options.only](place)
-            return 0
-        rows = bad_inputs()
-        lost |= refuse_all(place.fresh("refusing"), rows)
-        counts = {"bad inputs refused": [len(rows.keys() - lost.keys()), len(rows)]}
-        show(counts)
-
-        faults = {name: (FAULTS[name], place) for name in FAULTS}
-        places = [place]
-        for design in OTHERS:
-            places.append(place_of(design, Path(folder)))
-            for name, fault in CONVOLUTIONAL_FAULTS.items() if design in CONVOLUTIONAL else ():
-                faults[f"{design}: {name}"] = fault, places[-1]
-
-        def handled(name: str) -> str | None:
-            fault, where = faults[name]
-            try:
-                fault(where)
-            except Exception as error:  # whatever it is, it is lost
-                return repr(error)
-
-        with ThreadPoolExecutor(2) as pool:
-            results = dict(zip(faults, pool.map(handled, faults), strict=True))
-        broken = {name: why for name, why in results.items() if why}
-        lost |= broken
-        counts["faults handled"] = [len(faults) - len(broken), len(faults)]
-        show(counts)
-
-        kills = runs = identical = 0
-        for where in places:
-            try:
-                these = kill_often(where, kills_of(where, options.kills), options.seed)
-                kills, runs, identical = np.add((kills, runs, identical), these).tolist()
-                if these[2] < these[1]:
-                    lost[f"{where.design}: kills"] = f"{these[1] - these[2]} runs: other bytes"
-            except Lost as error:
-                lost[f"{where.design}: kills"] = str(error)
-        counts["kills survived"] = [kills, kills]
-        show(counts)
-        counts["runs then identical to an undisturbed one"] = [identical, runs]
-        show(counts)
+        for part in PARTS if only is None else [only if only in PARTS else "faults"]:
+            found, missing = PARTS[part](places, options)
+            counts |= found
+            lost |= missing
+            for what, (good, tried) in found.items():
+                print(f"{what:45} {good} / {tried}", flush=True)
     for name, why in lost.items():
         print(f"LOST {name}: {why}")
     seconds = round(time.monotonic() - started)
     print(f"{'lost' if lost else 'nothing lost'}, in {seconds} s")
     if options.store:
         command = f'make test-faults ARGS="--seed {options.seed}"'
-        store(
-            REFERENCE / "faults.json", command, {"counts": counts, "lost": lost, "seconds": seconds}
-        )
+        found = {"counts": counts, "lost": lost, "seconds": seconds}
+        store(REFERENCE / "faults.json", command, found)
     return bool(lost)
-
-
-def kills_of(place: Place, kills: int) -> int:
-    """How many of `kills` a place gets: the other designs a tenth, but three or more."""
-    return max(3, kills // 10) if place.design in OTHERS else kills
-
-
-def place_of(design: str, folder: Path) -> Place:
-    """A place below `folder` for one of the other designs."""
-    (folder / design).mkdir()
-    length = CONVOLUTIONAL_LENGTH if design in CONVOLUTIONAL else LENGTH
-    return Place(folder / design, length, design)
-
-
-def show(counts: dict[str, list[int]]) -> None:
-    """Print the last of `counts`, at once."""
-    what, (good, tried) = list(counts.items())[-1]
-    print(f"{what:45} {good} / {tried}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ import time
 
 import pytest
 from bad_input import bad_inputs
-from faults import FAULTS, Place, check_complete, refuse_all
+from faults import FAULTS, check_complete, refuse_all
+from processes import Place
 
 pytestmark = pytest.mark.slow
 

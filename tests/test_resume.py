@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import contents, finish, run_here, start
-from faults import flip, written
+from processes import flip, written
 
 from gan import generate, train
 from gan.data import load_images

@@ -13,7 +13,7 @@ from gan.recipe import override
 from gan.runs import Run
 from gan.support.errors import RunError, UserError
 from gan.training import steps as stepping
-from gan.training.steps import compile_steps, pace
+from gan.training.steps import pace
 
 IMAGES = draw_digits(20, seed=2)[0][..., np.newaxis]
 
