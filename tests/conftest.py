@@ -17,7 +17,7 @@ REAL_MNIST = os.environ.get("GAN_DATA")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), "")
 
-STEPS, BATCH = 12, 32
+STEPS, BATCH = 6, 32
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # two processes share the cores, and so do their commands
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

@@ -130,6 +130,7 @@ def test_a_script_is_quiet_and_writes_to_its_run_only(tmp_path, small_data):
 from gan.dense import DENSE_SGD, GAN
 from gan.runs import Run
 
+GAN.compile_with_xla = False  # which takes seconds
 gan = GAN(DENSE_SGD)
 gan.train(epochs=4, batch_size=8, sample_interval=2, run=Run("mine", {str(tmp_path)!r}))
 gan.sample_images(epoch=4, run=Run("mine", {str(tmp_path)!r}))

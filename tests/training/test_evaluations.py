@@ -74,8 +74,6 @@ def test_it_changes_nothing_and_each_row_is_there_once(command, monkeypatch):
 
     page = (whole.images / "index.html").read_text()
     assert '"evaluations": {"last": [[20, 40], [' in page
-    command("whole", "--steps", 10, "--fresh")
-    assert not whole.evaluations.exists()
 
 
 def test_the_curve_is_in_the_picture_of_the_losses(tmp_path):

@@ -103,6 +103,7 @@ def test_a_call_grows_to_100_steps_and_lasts_a_quarter_of_a_second():
     assert pace(100, 100, seconds=0.5) == 50
 
 
+@pytest.mark.usefixtures("quick_runs")
 def test_images_stay_uint8_until_their_step(monkeypatch):
     seen = []
     scale = stepping.scale_pixels
