@@ -1,8 +1,10 @@
 """What the tests share: small data, a home of their own, the commands as a user runs them."""
 
 import functools
+import io
 import os
 import shutil
+from contextlib import redirect_stderr
 
 import numpy as np
 import pytest
@@ -53,6 +55,14 @@ def run_here(main, *arguments) -> int:
     with pytest.raises(SystemExit) as exit_info:
         run_command(lambda: main([str(argument) for argument in arguments]))
     return exit_info.value.code
+
+
+def refusal(main, *arguments) -> str:
+    """The one line with which a command, run in this process, refuses its arguments."""
+    with redirect_stderr(io.StringIO()) as err:
+        assert run_here(main, *arguments) == 2
+    assert err.getvalue().count("\n") == 1
+    return err.getvalue()
 
 
 @functools.cache

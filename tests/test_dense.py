@@ -43,7 +43,7 @@ def check_equals_numpy(name, steps):
 
 @pytest.mark.parametrize("name", DESIGNS)
 @pytest.mark.usefixtures("float64")
-def test_twelve_steps_equal_numpy(name):
+def test_steps_equal_numpy(name):
     # In float64, as in float32 one rounding may tip an activation over LeakyReLU's kink, and from
     # there on Adam takes the two apart: by 3e-6 with most seeds, by 1e-2 with some.
     check_equals_numpy(name, STEPS)

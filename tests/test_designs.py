@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import REPOSITORY, assert_changed, built, run_here, step_inputs
+from conftest import REPOSITORY, assert_changed, built, refusal, run_here, step_inputs
 
 from gan import generate, train
 from gan.d_on_g import DOnG
@@ -303,12 +303,12 @@ def test_a_design_trains_on_an_array_and_knows_it_again(tmp_path, name):
         build().train(steps=4, **options | {"images": images[:, 1:]})
 
 
-def test_an_array_run_is_continued_in_python(tmp_path, capsys):
+def test_an_array_run_is_continued_in_python(tmp_path):
     images = np.zeros((8, 12, 12), np.uint8)
     design = build_design("dense", (12, 12, 1), batch_size=4)
     design.train(steps=1, images=images, run=Run("dense", tmp_path))
-    assert run_here(train.main, "dense", "--root", tmp_path) == 2
-    assert "continue it in Python: design.train(images=...)" in capsys.readouterr().err
+    said = refusal(train.main, "dense", "--root", tmp_path)
+    assert "continue it in Python: design.train(images=...)" in said
 
 
 def test_designs_are_named_as_in_the_table():

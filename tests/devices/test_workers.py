@@ -14,7 +14,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import REPOSITORY, finish, run_here, variables
+from conftest import REPOSITORY, finish, refusal, run_here, variables
 from two_workers import free_ports, start_workers
 
 from gan import train
@@ -139,11 +139,9 @@ def test_a_worker_that_does_not_come_is_waited_for_no_longer_than_said(
     workers = [f"127.0.0.1:{mine}", f"127.0.0.1:{other}"]
     monkeypatch.setenv("TF_CONFIG", tf_config({"worker": workers}))
     common = ["dense", "--root", tmp_path, "--data", small_data, "--connect-seconds", 1]
-    assert run_here(train.main, *common) == 2
-    error = capsys.readouterr().err
+    error = refusal(train.main, *common)
     assert error.startswith(f"error: worker 1 at 127.0.0.1:{other} did not answer within 1 s; ")
-    assert run_here(train.main, *common, "--devices", 2) == 2
-    assert "without GPUs a worker has one device" in capsys.readouterr().err
+    assert "without GPUs a worker has one device" in refusal(train.main, *common, "--devices", 2)
     assert os.listdir(tmp_path) == []
 
 

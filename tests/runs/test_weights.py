@@ -53,5 +53,6 @@ def test_the_classifier_reads_mnist():
     from gan.evaluation.classifier import classify, load_classifier
 
     mnist = load_mnist(REAL_MNIST)
-    _, probabilities = classify(load_classifier(), mnist.test)
-    assert (probabilities.argmax(axis=1) == labels(mnist)[1]).mean() > 0.993
+    some = slice(None, None, 5)
+    _, probabilities = classify(load_classifier(), mnist.test[some])
+    assert (probabilities.argmax(axis=1) == labels(mnist)[1][some]).mean() > 0.993
