@@ -4,7 +4,6 @@ import importlib
 import json
 import random
 import re
-import subprocess
 import sys
 
 import matplotlib
@@ -123,26 +122,3 @@ def test_keras_on_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr("keras.config.backend", lambda: "torch")
     with pytest.raises(ImportError, match="Keras already runs on torch here; import gan before"):
         importlib.reload(gan)
-
-
-def test_a_script_is_quiet_and_writes_to_its_run_only(tmp_path, small_data):
-    script = f"""
-from gan.dense import DENSE_SGD, GAN
-from gan.runs import Run
-
-GAN.compile_with_xla = False  # which takes seconds
-gan = GAN(DENSE_SGD)
-gan.train(epochs=4, batch_size=8, sample_interval=2, run=Run("mine", {str(tmp_path)!r}))
-gan.sample_images(epoch=4, run=Run("mine", {str(tmp_path)!r}))
-print(gan.generator(gan.generator.inputs[0]).shape)
-"""
-    command = [sys.executable, "-c", script]
-    environment = {"PATH": "", "GAN_DATA": small_data, "PYTHONPATH": str(REPOSITORY)}
-    environment["HOME"] = environment["KERAS_HOME"] = str(tmp_path / "home")
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert lines[-1] == "(None, 28, 28, 1)"
-    assert all(line.startswith("step ") for line in lines[:-1])
-    assert {path.name for path in tmp_path.iterdir()} == {"experiments", "images", "home"}
-    assert {path.name for path in (tmp_path / "images").iterdir()} == {"mine"}

@@ -60,6 +60,27 @@ def test_xla_flags_are_set_only_while_xla_may_compile(monkeypatch):
         assert os.environ["XLA_FLAGS"] == "--mine"
 
 
+def test_a_script_is_quiet_and_writes_to_its_run_only(tmp_path, small_data):
+    run_of = f"Run('mine', {str(tmp_path)!r})"
+    script = f"""
+from gan.dense import DENSE_SGD, GAN
+from gan.runs import Run
+
+GAN.compile_with_xla = False  # which takes seconds
+gan = GAN(DENSE_SGD)
+gan.train(epochs=4, batch_size=8, sample_interval=2, run={run_of})
+gan.sample_images(epoch=4, run={run_of})
+print(gan.generator(gan.generator.inputs[0]).shape)
+"""
+    home = str(tmp_path / "home")
+    out, err = run(script, tmp_path, GAN_DATA=small_data, HOME=home, KERAS_HOME=home)
+    *lines, last = out.splitlines()
+    assert (last, err) == ("(None, 28, 28, 1)", "")
+    assert all(line.startswith("step ") for line in lines)
+    assert {path.name for path in tmp_path.iterdir()} == {"experiments", "images", "home"}
+    assert {path.name for path in (tmp_path / "images").iterdir()} == {"mine"}
+
+
 @pytest.mark.slow
 def test_readmes_python_example_prints_nothing_of_its_own(tmp_path, small_data):
     """As it stands on the page, only shorter, and in a folder of its own."""
