@@ -49,7 +49,7 @@ def test_mlp_equals_numpy():
         for a, b in zip(weights(mine), expected, strict=True):
             np.testing.assert_allclose(a, b, atol=TOLERANCE)
     expected = theirs.generate(noise, training=True)
-    assert np.abs(expected - before).max() > 0.05
+    assert np.abs(expected - before).max() > 0.02
     np.testing.assert_allclose(ours.sample(noise), expected, atol=TOLERANCE)
 
 
