@@ -314,7 +314,8 @@ Counts = dict[str, list[int]]  # what was tried -> [how often it went well, how 
 
 def try_bad_inputs(places: list[Place], options: argparse.Namespace) -> tuple[Counts, dict]:
     rows = bad_inputs()
-    lost = refuse_all(places[0].fresh("refusing"), rows)
+    with tempfile.TemporaryDirectory() as folder:
+        lost = refuse_all(Path(folder), rows)
     return {"bad inputs refused": [len(rows.keys() - lost.keys()), len(rows)]}, lost
 
 
@@ -369,10 +370,9 @@ def main() -> int:
     print(f"seed {options.seed} (again: python tests/faults.py --seed {options.seed})", flush=True)
     started, only, counts, lost = time.monotonic(), options.only, {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        designs = [only] if only in CONVOLUTIONAL else OTHERS if only in (None, *PARTS) else []
-        places = [place_of(design, Path(folder)) for design in designs if only != "bad input"]
-        if only not in CONVOLUTIONAL:
-            places.insert(0, Place(Path(folder)))
+        places = [] if only in ("bad input", *CONVOLUTIONAL) else [Place(Path(folder))]
+        others = OTHERS if only in (None, "faults", "kills") else {only} & {*CONVOLUTIONAL}
+        places += [place_of(design, Path(folder)) for design in others]
         if only in FAULTS:
             FAULTS[only](places[0])
             return 0
