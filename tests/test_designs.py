@@ -183,16 +183,9 @@ def test_each_update_changes_its_own_net_only(name, still):
 
 
 @pytest.mark.parametrize("name", DESIGNS)
-def test_each_optimizer_ticks_as_the_documents_does(name):
-    design = built(name, batch_size=8)
-    one_step(design)
-    ticks = {"dense": (3, 3), "dense-sgd": (2, 1)}.get(name, (1, 1))
-    assert (int(design.d_optimizer.iterations), int(design.g_optimizer.iterations)) == ticks
-    assert (design.d_optimizer is design.g_optimizer) == (name == "dense")
-
-
-@pytest.mark.parametrize("name", DESIGNS)
-def test_a_step_never_sets_trainable(name, monkeypatch):
+def test_a_step_ticks_each_optimizer_as_the_document_does_and_never_sets_trainable(
+    name, monkeypatch
+):
     design = built(name, batch_size=8)
 
     def refuse(self, value):
@@ -201,6 +194,9 @@ def test_a_step_never_sets_trainable(name, monkeypatch):
     flag = keras.layers.Layer.trainable
     monkeypatch.setattr(keras.layers.Layer, "trainable", flag.setter(refuse))
     one_step(design)
+    ticks = {"dense": (3, 3), "dense-sgd": (2, 1)}.get(name, (1, 1))
+    assert (int(design.d_optimizer.iterations), int(design.g_optimizer.iterations)) == ticks
+    assert (design.d_optimizer is design.g_optimizer) == (name == "dense")
 
 
 @pytest.mark.parametrize("name", ["dense", "d-on-g", "mlp"])
