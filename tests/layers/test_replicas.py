@@ -1,7 +1,7 @@
 """Our BatchNormalization beside what the documents' libraries do."""
 
 import numpy as np
-from batchnorm import GAN2018, BatchNormalization2018
+from dense_2018 import GAN2018, BatchNormalization2018
 
 from gan.layers.replicas import BatchNormalization
 
