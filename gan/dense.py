@@ -50,7 +50,13 @@ class GAN(Design):
     loss_names = ("d_loss", "d_accuracy", "g_loss")
     compile_with_xla = True
 
-    def __new__(cls, recipe: Recipe = DENSE, *arguments: object, **options: object) -> Self:
+    def __new__(
+        cls,
+        recipe: Recipe = DENSE,
+        image_shape: tuple = (28, 28, 1),
+        name: str = "",
+        seed: int = 0,
+    ) -> Self:
         """`GAN(DENSE_SGD)`, and files saved before `SGDGAN` had a class of its own, are SGDGANs."""
         return super().__new__(SGDGAN if cls is GAN and recipe.beta_1 is None else cls)
 
@@ -83,6 +89,8 @@ class GAN(Design):
         return model
 
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        if self.recipe.beta_1 is None:
+            raise UserError("a recipe without beta_1 is for SGD; derive your class from SGDGAN")
         # The document's two models share one Adam. In Keras 2 they also share its step counter, so
         # the bias correction counts three updates a step; one optimizer for both nets does so, too.
         adam = keras.optimizers.Adam(self.recipe.learning_rate, self.recipe.beta_1)
@@ -158,4 +166,6 @@ class SGDGAN(GAN):
     recipe = DENSE_SGD
 
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
+        if self.recipe.beta_1 is not None:
+            raise UserError("SGD has no beta_1; use GAN for this recipe")
         return tuple(keras.optimizers.SGD(self.recipe.learning_rate) for _ in range(2))

@@ -44,12 +44,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     text = "measure the array `images` of this file instead: uint8 [N, 28, 28] or [N, 28, 28, 1]"
     add("--npz", metavar="FILE.npz", type=a_path, help=text)
-    most, count = IMAGES_MEASURED, whole_number(LEAST, IMAGES_MEASURED)
+    most = IMAGES_MEASURED
     text = f"images to measure, {LEAST} to {most:,} (default: {most:,})"
-    add("--count", metavar="N", type=count, default=most, help=text)
+    add("--count", metavar="N", type=whole_number(LEAST, most), default=most, help=text)
     text = """write the figures to this file (default: experiments/RUN/evaluation.json, or
         evaluation-average.json with --average; no file with --step)"""
-    add("--json", metavar="FILE.json", type=a_file(""), help=text)
+    add("--json", metavar="FILE.json", type=a_file(), help=text)
     text = """MNIST as an .npz with x_train and x_test (default: auto, which is $GAN_DATA if set,
         else Keras' mnist.npz)"""
     add("--data", type=not_empty, default="auto", help=text)

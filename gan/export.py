@@ -5,7 +5,7 @@ import argparse
 from gan.cli.commands import run_command
 from gan.cli.options import a_file, a_path, choose, make_parser_of_trained
 from gan.runs import Shipped, load
-from gan.runs.config import length
+from gan.runs.config import how_far
 from gan.runs.trained import has_average
 from gan.support.errors import disk_errors
 from gan.support.files import make_folder, shown_path
@@ -56,18 +56,19 @@ def main(arguments: list[str] | None = None) -> int:
         generators = ["averaged"] if options.average else ["last"]
         if options.page and not options.average and has_average(trained, steps):
             generators = ["averaged"] if together else ["last", "averaged"]
-        trained_for = length(trained.config(), steps)
+        trained_for = how_far(trained.config(), steps)
         nets.append((design, trained_for, generators))
         print(f"{trained.title}: {design.name}, {trained_for}; generator: {', '.join(generators)}")
+    for folder in (options.nets, options.page and options.page.parent):
+        if folder:
+            make_folder(folder)
     if options.nets:
-        make_folder(options.nets)
         with disk_errors("written", options.nets):
             design.save_nets(options.nets, options.average)
         print(
             f"{shown_path(options.nets)}/: generator.keras ({generators[0]}), discriminator.keras"
         )
     if options.page:
-        make_folder(options.page.parent)
         title = "GANs in the browser" if together else chosen[0].name
         with disk_errors("written", options.page):
             write_play_page(options.page, title, nets)

@@ -18,7 +18,7 @@ from gan.cli.outputs import USUAL_ZOOM, check_count, choose_outputs, make_folder
 from gan.cli.progress import with_progress
 from gan.recipe import positive_int, whole_number
 from gan.runs import load
-from gan.runs.config import length
+from gan.runs.config import how_far
 from gan.support.errors import UserError, disk_errors
 
 LONGEST_WALK = 1_000  # images
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     average = options.average
     design, steps = load(trained, average=average, step=options.step)
     averaged = "averaged generator, " if average else ""
-    trained_for = length(trained.config(), steps)
+    trained_for = how_far(trained.config(), steps)
     print(f"{trained.title}: {design.name}, {averaged}{trained_for}; seed {options.seed}")
     if options.interpolate:
         chunks = draw_walk(design, options.seed, rows, columns, average)

@@ -13,6 +13,7 @@ from gan.dense import DENSE, DENSE_SGD, GAN, SGDGAN
 from gan.designs import build_design
 from gan.recipe import override
 from gan.runs import Run
+from gan.support.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
 DESIGNS = {"dense": Adam, "dense-sgd": SGD}
@@ -92,6 +93,9 @@ def test_the_sgd_articles_recipe_builds_its_own_class_also_from_older_files():
         assert {type(design.d_optimizer), type(design.g_optimizer)} == {keras.optimizers.SGD}
         assert design.d_optimizer is not design.g_optimizer
     assert type(GAN()) is GAN
+    for design_class, recipe in ((type("Mine", (GAN,), {}), DENSE_SGD), (SGDGAN, DENSE)):
+        with pytest.raises(UserError, match="beta_1"):  # not trained by the other's optimizer
+            design_class(recipe)
 
 
 def test_train_called_again_continues_and_takes_steps_too(tmp_path, small_data):

@@ -77,8 +77,10 @@ def test_a_kept_checkpoint_in_python(root):
         UserError, match="run 'long': no checkpoint of step 5; checkpoints: 2, 4, 9"
     ):
         load(Run("long", root), step=5)
-    with pytest.raises(UserError, match="no checkpoint of step 5; checkpoints: none"):
+    with pytest.raises(UserError, match="come with the project have no checkpoints"):
         load("dense", shipped=True, step=5)
+    with pytest.raises(UserError, match="no run 'nosuch' in"):
+        load(Run("nosuch", root), step=5)
 
 
 def test_the_checkpoint_that_was_asked_for_or_none(copy, capsys):

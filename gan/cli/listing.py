@@ -6,7 +6,7 @@ from pathlib import Path
 from gan.cli.commands import command_line
 from gan.designs import DESIGNS
 from gan.runs import Run, find_runs
-from gan.runs.config import length, total_steps
+from gan.runs.config import how_far, total_steps
 from gan.runs.run import REPOSITORY
 from gan.support.errors import UserError
 from gan.support.files import shown_path
@@ -56,4 +56,4 @@ def describe_run(run: Run) -> tuple[str, ...] | None:
     notes = [" ".join(map(str, usable)) or "none", *damaged]
     if config["design"] not in DESIGNS:
         notes.append("only the script of this design can load them")
-    return run.name, config["design"], length(config, done), training or state, "; ".join(notes)
+    return run.name, config["design"], how_far(config, done), training or state, "; ".join(notes)

@@ -52,7 +52,7 @@ def check_excluded(options: argparse.Namespace, excludes: dict[str, list[str]]) 
     for option, others in excludes.items():
         given = [f"--{name}" for name in others if getattr(options, name)]
         if getattr(options, option) and given:
-            raise UserError(f"give --{option} or {' '.join(given)}, not both")
+            raise UserError(f"--{option} cannot be combined with {' or '.join(given)}")
 
 
 def not_empty(text: str) -> str:
@@ -66,12 +66,12 @@ def a_path(text: str) -> Path:
     return Path(not_empty(text))
 
 
-def a_file(ending: str) -> Callable[[str], Path]:
-    """A check that a value is the path of a file with this ending, and no folder or device."""
+def a_file(ending: str | None = None) -> Callable[[str], Path]:
+    """A check that a value is the path of a file, with this ending if any; no folder or device."""
 
     def check(text: str) -> Path:
         path = a_path(text)
-        if not path.name.lower().endswith(ending):
+        if ending and not path.name.lower().endswith(ending):
             raise UserError(f"must be a {ending} file, not {text!r}")
         if os.path.exists(path) and not os.path.isfile(path):
             kind = "folder" if os.path.isdir(path) else "device or a pipe"

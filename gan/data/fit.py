@@ -6,7 +6,7 @@ from gan.data.batches import draw_step_noise
 from gan.data.pixels import scale_pixels
 from gan.recipe import override
 from gan.support.errors import UserError
-from gan.support.tensorflow import keras, tf, xla_flags
+from gan.support.tensorflow import keras, set_xla_flags, tf
 
 REFUSED = {"validation_data", "validation_split", "class_weight", "sample_weight"}
 
@@ -66,8 +66,9 @@ class FitModel(keras.Model):
             self.fitted_kind, self.train_function = kind, None
         callbacks = [KeepAverage()] if self.averages else []
         callbacks += keras.tree.flatten(options.pop("callbacks", None) or [])
-        with xla_flags():
-            return super().fit(x, batch_size=batch_size, callbacks=callbacks, **options)
+        if self.jit_compile:
+            set_xla_flags()
+        return super().fit(x, batch_size=batch_size, callbacks=callbacks, **options)
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:
         """Run one `step` on a batch of `fit`; return the means of the losses so far."""

@@ -12,7 +12,7 @@ from gan.evaluation import metrics
 from gan.evaluation.classifier import FOLDER, classify, load_classifier
 from gan.evaluation.sampling import collect, draw_samples
 from gan.runs import Run, Shipped
-from gan.runs.config import length
+from gan.runs.config import how_far
 
 
 def draw(
@@ -30,7 +30,7 @@ def draw(
     """
     config = trained.config()
     averaged = "averaged generator, " if average else ""
-    trained_for = f"{length(config, steps)} on {config['data']['name']}"
+    trained_for = f"{how_far(config, steps)} on {config['data']['name']}"
     say(f"{trained.title}: {design.name}, {averaged}{trained_for}; drawing {count:,} images")
     source = {"run": trained.name, "design": config["design"], "data": config["data"]["name"]}
     source |= {"recipe": config["recipe"], "training_seed": config["seed"], "steps": steps}

@@ -64,7 +64,7 @@ def settings(config: dict) -> dict:
     return defaults | config["recipe"]
 
 
-def length(config: dict, steps: int) -> str:
+def how_far(config: dict, steps: int) -> str:
     """How far a run is after `steps` steps, as text: "2,000 of 30,000 steps", or "30,000 steps"."""
     total = total_steps(config)
     return f"{steps:,} steps" if steps >= total else f"{steps:,} of {total:,} steps"

@@ -13,14 +13,13 @@ images/<run>/                      the grids, curves.png, index.html; at the end
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ import numpy as np
 
 from gan.runs.checkpoints import Checkpoints
 from gan.runs.config import difference, is_config
+from gan.runs.lock import holder, locked
 from gan.support.errors import UserError
 from gan.support.files import remove, replacing, sweep
 
@@ -128,45 +128,14 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training the run. Raises UserError if one already does.
-
-        The lock ends when the process that holds it ends, even if it is killed.
-        """
+        """Keep other processes from training the run. Raises UserError if one already does."""
         self.check_folders()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / "lock").open("a+")
-        except OSError as error:
-            raise UserError(
-                f"{error.filename} cannot be written: {error.strerror}; choose another --root"
-            ) from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise UserError(
-                    f"run {self.name!r} is being trained by process {lock.read().strip()}; "
-                    "wait for it, stop it, or choose another --name"
-                ) from None
-            except OSError as error:
-                raise UserError(
-                    f"{lock.name} cannot be locked: {error.strerror}; choose another --root, "
-                    "on a file system that supports locks"
-                ) from None
-            lock.truncate(0)
-            lock.write(f"{os.getpid()}\n")
-            lock.flush()
+        with locked(self.folder):
             yield
 
     def trained_by(self) -> str | None:
         """The number of the process that is training the run, or None if there is none."""
-        with suppress(OSError), (self.folder / "lock").open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return lock.read().strip()
-        return None
+        return holder(self.folder)
 
     def begin(self, config: dict, step: int, metrics: Sequence[str], fresh: bool) -> None:
         """Prepare the run's folders and files for the steps after `step`.

@@ -60,9 +60,11 @@ def find_runs(root: Path | str, untrained: bool = False) -> list[Run]:
     """
 
     def last_trained(run: Run) -> float:
+        steps = run.checkpoints.steps()
+        newest = run.checkpoints.path(steps[-1]) if steps else run.folder
         try:
-            return run.checkpoints.path(run.checkpoints.steps()[-1]).stat().st_mtime
-        except (OSError, IndexError):
+            return newest.stat().st_mtime
+        except OSError:
             return time.time()  # it is being trained, and has just deleted that checkpoint
 
     with disk_errors("read", Path(root)):
@@ -125,8 +127,9 @@ def has_average(trained: Run | Shipped, steps: int) -> bool:
 
 def check_step(trained: Run | Shipped, step: int) -> None:
     """Raise UserError if there is no checkpoint after `step` steps. Shipped weights have none."""
-    steps = trained.checkpoints.steps() if isinstance(trained, Run) else []
-    if step not in steps:
+    if isinstance(trained, Shipped):
+        raise UserError(f"{trained.title} have no checkpoints; leave out --step")
+    if step not in (steps := trained.checkpoints.steps()):
         there = ", ".join(map(str, steps)) or "none"
         raise UserError(f"{trained.title}: no checkpoint of step {step}; checkpoints: {there}")
 
@@ -147,10 +150,10 @@ def load(
     """
     if isinstance(trained, str):
         trained = Shipped(trained, REPOSITORY) if shipped else Run(trained)
-    if step is not None:
-        check_step(trained, step)
     if (config := trained.config()) is None:
         raise UserError(f"no {trained.title} in {shown_path(trained.folder.parent)}")
+    if step is not None:
+        check_step(trained, step)
     shape, recipe = tuple(config["data"]["images"][1:]), settings(config)
     design = build_design(config["design"], shape, config["seed"], **recipe)
     if isinstance(trained, Shipped):

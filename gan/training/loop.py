@@ -32,7 +32,7 @@ from gan.training.steps import compile_steps, pace
 
 
 class Training:
-    """One training of `design` on `dataset`, in the folders of `run`; the options are `train`'s.
+    """One training of `design` on `dataset`, in the folders of `run`; options: `Design.train`.
 
     Raises UserError if the run, the data and the design do not fit together.
     """

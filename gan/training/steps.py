@@ -8,7 +8,7 @@ from gan.data.batches import Schedule, draw_step_noise
 from gan.data.pixels import scale_pixels
 from gan.design import Design
 from gan.layers.replicas import my_slice
-from gan.support.tensorflow import tf, xla_flags
+from gan.support.tensorflow import set_xla_flags, tf
 from gan.training.average import STEPS_PER_AVERAGE, compile_average
 
 STEPS_PER_CALL = 100  # at most; enough to make the overhead of a call negligible
@@ -34,10 +34,11 @@ def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Cal
         values = design.step(scale_pixels(my_slice(pixels)), *map(my_slice, noise))
         return tf.stack([tf.cast(values[name], tf.float32) for name in design.loss_names])
 
-    # XLA with several replicas hangs or fails.
-    @tf.function(
-        jit_compile=design.compile_with_xla and strategy.num_replicas_in_sync == 1, autograph=False
-    )
+    with_xla = design.compile_with_xla and strategy.num_replicas_in_sync == 1  # else it hangs
+    if with_xla:
+        set_xla_flags()
+
+    @tf.function(jit_compile=with_xla, autograph=False)
     def run(first: tf.Tensor, count: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
         log = tf.TensorArray(tf.float32, STEPS_PER_CALL, element_shape=[len(design.loss_names)])
         _, log = tf.while_loop(
@@ -61,8 +62,7 @@ def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Cal
             part = end
             if update_average:
                 part = min(end, first + STEPS_PER_AVERAGE - first % STEPS_PER_AVERAGE)
-            with xla_flags():
-                log = run(tf.constant(first), tf.constant(part - first), order, size)
+            log = run(tf.constant(first), tf.constant(part - first), order, size)
             logs.append(log.numpy()[: part - first])
             if update_average and part % STEPS_PER_AVERAGE == 0:
                 update_average(part)

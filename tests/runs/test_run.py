@@ -1,6 +1,7 @@
 """A run's folder: begun, gone on with, made longer, begun anew, refused."""
 
 import errno
+import fcntl
 import functools
 import json
 import os
@@ -23,6 +24,7 @@ from gan.data import images as data
 from gan.designs import build_design
 from gan.runs import Run, config, find_runs, load
 from gan.runs.checkpoints import Checkpoints
+from gan.runs.lock import holder, locked
 from gan.support.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
@@ -185,6 +187,17 @@ def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, mon
     moved.rename(tmp_path / "again.npz")
     monkeypatch.setenv("GAN_DATA", str(tmp_path / "again.npz"))
     assert run_here(train.main, *command, "--steps", 6) == 0
+
+
+def test_a_look_at_the_lock_does_not_refuse_a_training(tmp_path, monkeypatch):
+    """`holder` takes the lock for an instant: here until the training waits for it."""
+    look = (tmp_path / "lock").open("a+")
+    fcntl.flock(look, fcntl.LOCK_SH)
+    sleep = lambda seconds: look.close() if seconds else None  # noqa: E731
+    monkeypatch.setattr("gan.runs.lock.time.sleep", sleep)
+    with locked(tmp_path):
+        assert holder(tmp_path) == str(os.getpid())
+    assert holder(tmp_path) is None
 
 
 def test_a_file_system_without_locks_is_refused(tmp_path, small_data, monkeypatch, capsys):
