@@ -154,7 +154,7 @@ LINES = {
     "export": "give --nets DIR, --page FILE.html, or both",
     "export --nets=x --name=run --design=dense": "--name cannot be combined with --design or",
     "export --nets=x --shipped --step=9": "--step: not allowed with argument --shipped",
-    "export --nets=x --design=mlp --step=9": "so the weights that come with the project: no checkp",
+    "export --nets=x --design=mlp --step=9": "--step is for a run of yours",
     "evaluate --npz=HERE/few.npz --design=dense": "--npz cannot be combined with --design",
     "evaluate --npz=HERE/few.npz --average --step=3": "combined with --step or --average",
     "evaluate --step=5": "run 'run': no checkpoint of step 5; checkpoints: 20",

@@ -128,7 +128,9 @@ def has_average(trained: Run | Shipped, steps: int) -> bool:
 def check_step(trained: Run | Shipped, step: int) -> None:
     """Raise UserError if there is no checkpoint after `step` steps. Shipped weights have none."""
     if isinstance(trained, Shipped):
-        raise UserError(f"{trained.title} have no checkpoints; leave out --step")
+        raise UserError(
+            "--step is for a run of yours; the weights that come with the project have none"
+        )
     if step not in (steps := trained.checkpoints.steps()):
         there = ", ".join(map(str, steps)) or "none"
         raise UserError(f"{trained.title}: no checkpoint of step {step}; checkpoints: {there}")
