@@ -13,7 +13,7 @@ STEPS_PER_AVERAGE = 20  # steps between updates: each update reads and writes al
 
 
 def compile_average(design: Design) -> Callable[[int], None]:
-    """Compile `update_average(done)`: call it every STEPS_PER_AVERAGE steps with all steps so far."""
+    """Compile `update_average(done)`. Call it after every STEPS_PER_AVERAGE of all `done` steps."""
     pairs = _pairs(design)
     # Not in the graph of the steps: beside other operations, dcgan's steps give other bytes.
     move = tf.function(lambda decay: _move(pairs, decay), autograph=False)
