@@ -14,8 +14,6 @@ from gan.designs import DESIGNS, Entry
 from gan.layers.pytorch import BatchNorm1d
 from gan.support.tensorflow import tf
 
-DESIGNS["dense-2018"] = Entry("dense_2018", "GAN2018", "dense with the BatchNorm of 2018")
-
 
 class BatchNormalization2018(BatchNorm1d):
     """BatchNorm of Keras 2.1.4 to 2.3: n / (n - 1 - epsilon) where PyTorch has n / (n - 1)."""
@@ -35,5 +33,11 @@ class GAN2018(gan.dense.GAN):
             gan.dense.BatchNormalization = usual
 
 
+def add_design() -> None:
+    """Make `build_design("dense-2018")` known in this process."""
+    DESIGNS["dense-2018"] = Entry("dense_2018", "GAN2018", "dense with the BatchNorm of 2018")
+
+
 if __name__ == "__main__":
+    add_design()
     run_command(train.main)

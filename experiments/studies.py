@@ -30,7 +30,7 @@ class Row(NamedTuple):
     options: str = ""  # of gan.train
     seeds: int = 1
     grids: tuple[str, ...] = ()  # at these grids of seed 0, draw the averaged generator's, too
-    script: str = ""  # trains in place of gan.train: a design that only the experiments have
+    script: str = ""  # has `add_design`, and trains in place of gan.train: a design of its own
 
 
 class Study(NamedTuple):

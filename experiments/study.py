@@ -148,7 +148,7 @@ def main() -> int:
     for title in options.rows or study.rows:
         row = study.rows[title]
         if row.script:
-            import_module(Path(row.script).stem)
+            import_module(Path(row.script).stem).add_design()
         for seed in range(options.first, options.first + (options.seeds or row.seeds)):
             origin = {"commit": version, "date": date.today().isoformat()}
             where = options.root, data, options.steps

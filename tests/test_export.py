@@ -77,7 +77,7 @@ def test_a_kept_checkpoint_in_python(root):
         UserError, match="run 'long': no checkpoint of step 5; checkpoints: 2, 4, 9"
     ):
         load(Run("long", root), step=5)
-    with pytest.raises(UserError, match="come with the project have no checkpoints"):
+    with pytest.raises(UserError, match="the weights that come with the project have none"):
         load("dense", shipped=True, step=5)
     with pytest.raises(UserError, match="no run 'nosuch' in"):
         load(Run("nosuch", root), step=5)
