@@ -14,6 +14,7 @@ from processes import REPOSITORY, finish, start  # noqa: F401
 from gan.cli import run_command
 from gan.data import download, images
 from gan.data.digits import draw_digits
+from gan.designs import DESIGNS
 
 REAL_MNIST = os.environ.get("GAN_DATA")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -113,6 +114,13 @@ def quick_runs():
         patch.setattr("gan.mlp.MLPGAN.compile_with_xla", False)
         patch.setattr("gan.pictures.gallery.draw_curves", draw_nothing)
         yield
+
+
+def in_make_test(*quick: str) -> list:
+    """All designs; those that are not `quick` are left to `make test-slow`."""
+    return [
+        name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in DESIGNS
+    ]
 
 
 def weights(model) -> list[np.ndarray]:

@@ -284,7 +284,7 @@ def test_other_image_shapes(name, shape):
     assert all(np.isfinite(float(value)) for value in figures.values())
 
 
-@pytest.mark.parametrize("name", ["dense-sgd", "dcgan"])
+@pytest.mark.parametrize("name", ["dense-sgd", pytest.param("dcgan", marks=pytest.mark.slow)])
 def test_a_design_trains_on_an_array_and_knows_it_again(tmp_path, name):
     images = np.random.default_rng(0).integers(0, 256, (20, 12, 12), np.uint8)
     options = {"images": images, "run": Run("mine", tmp_path)}

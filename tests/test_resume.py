@@ -99,14 +99,20 @@ def evaluations(cut):
         file.write("40,last" + ",9" * 7 + "\n40,aver")
 
 
+def slow(*row):
+    return pytest.param(*row, marks=pytest.mark.slow)
+
+
 REASONS = [
-    *((name, the_end_of_steps, ()) for name in TRAININGS),
+    slow("dense", the_end_of_steps, ()),  # the others of dense and dense-sgd show as much
+    slow("dense-sgd", the_end_of_steps, ()),
+    *((name, the_end_of_steps, ()) for name in ("d-on-g", "mlp", "dcgan")),
     ("dense", a_signal_while_a_grid_is_drawn, ()),
     ("dense", a_kill_that_leaves_a_torn_log, ()),
     ("dense-sgd", damaged_newest_checkpoints, ()),
     ("dense-sgd", a_kill_while_a_checkpoint_is_deleted, ()),
-    ("dense-sgd", python, ("--seed", 3)),
-    ("dense-sgd", evaluations, EVALUATED),
+    slow("dense-sgd", python, ("--seed", 3)),  # test_library has the same in fewer steps
+    slow("dense-sgd", evaluations, EVALUATED),
 ]
 
 

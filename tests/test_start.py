@@ -35,7 +35,7 @@ COMPUTE = "import keras\nkeras.random.normal((2, 100))\n"
     ("script", "environment", "exact"),
     [
         ("from gan.designs import build_design\n" + COMPUTE, {}, True),
-        (COMPUTE + "import gan", {}, False),  # too late
+        slow(COMPUTE + "import gan", {}, False),  # too late
         slow("import keras\nimport gan\nkeras.random.normal((2, 100))", {}, True),
         slow("import gan\n" + COMPUTE, {"TF_NUM_INTEROP_THREADS": "2"}, False),  # the user's wish
     ],

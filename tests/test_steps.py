@@ -88,7 +88,7 @@ def test_d_on_g_equals_a_plain_loop():
 
     noise = np.random.default_rng(9).uniform(-1, 1, (6, 100))
     before = generator(noise)
-    for real_images, d_noise, g_noise in step_inputs(noises=2, batch=4)[:4]:
+    for real_images, d_noise, g_noise in step_inputs(noises=2, batch=4)[:3]:
         figures = ours.step(real_images, d_noise, g_noise)
         fakes = generator(d_noise, training=False)
         labels = tf.constant([1.0] * 4 + [0.0] * 4, tf.float64)
@@ -127,7 +127,7 @@ def test_dcgan_equals_a_plain_loop():
     noise = np.random.default_rng(9).normal(size=(6, 100))
     before = generator(noise)
     one, zero = tf.constant(1.0, tf.float64), tf.constant(0.0, tf.float64)
-    for step, (real_images, z) in enumerate(step_inputs(noises=1, batch=8)[:6]):
+    for step, (real_images, z) in enumerate(step_inputs(noises=1, batch=8)[:4]):
         real_images = real_images[:5]  # fewer than the noise, as in an epoch's last step
         figures = ours.step(real_images, z)
         with tf.GradientTape(persistent=True) as tape:

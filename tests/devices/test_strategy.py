@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import scale
 import tensorflow as tf
-from conftest import refusal, run_here
+from conftest import in_make_test, refusal, run_here
 
 from gan import train
 from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
-from gan.designs import DESIGNS, build_design
+from gan.designs import build_design
 from gan.devices import strategy as distribute
 from gan.layers.replicas import BatchNormalization, Dropout, global_mean, my_slice, replica_id
 from gan.pictures.curves import read_metrics
@@ -73,16 +73,9 @@ def trained(name: str, replicas: int, synchronised: bool) -> tuple[np.ndarray, n
     return np.concatenate(log), np.array(after) - before
 
 
-def in_make_test(*quick: str) -> list:
-    """All designs; those that are not `quick` are left to `make test-slow`."""
-    return [
-        name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in DESIGNS
-    ]
-
-
 @pytest.mark.usefixtures("float64", "quick_runs")
 @pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", in_make_test("dense-sgd", "dcgan"))
+@pytest.mark.parametrize("name", in_make_test("dense-sgd"))
 def test_the_number_of_replicas_changes_nothing(name, replicas):
     losses, way = trained(name, 1, synchronised=True)
     their_losses, their_way = trained(name, replicas, synchronised=True)
@@ -91,7 +84,7 @@ def test_the_number_of_replicas_changes_nothing(name, replicas):
 
 
 @pytest.mark.usefixtures("float64", "quick_runs")
-@pytest.mark.parametrize("name", in_make_test("dense-sgd"))
+@pytest.mark.parametrize("name", in_make_test())
 def test_statistics_of_each_replicas_own_slice_leave_the_scale_of_losses_and_gradients(name):
     losses, way = trained(name, 1, synchronised=False)
     their_losses, their_way = trained(name, 2, synchronised=False)

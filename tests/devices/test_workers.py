@@ -197,6 +197,7 @@ def test_a_lost_worker_is_named_by_its_place_in_the_cluster(monkeypatch):
         raise tf.errors.InternalError(None, None, "cuDNN")
 
 
+@pytest.mark.slow
 def test_two_workers_equal_two_devices(tmp_path, small_data, start_two):
     finish_two(start_two(tmp_path / "workers", "--steps", 10))
     alone = command(tmp_path / "one", small_data, "--steps", 10, "--devices", 2)

@@ -16,7 +16,7 @@ from gan.training.steps import compile_steps
     ("name", "steps", "optimizer"),
     [
         pytest.param("d-on-g", 4, keras.optimizers.SGD, marks=pytest.mark.slow),
-        ("dcgan", 2, keras.optimizers.Adam),
+        ("dcgan", 1, keras.optimizers.Adam),
     ],
 )
 def test_the_steps_of_a_convolutional_design_give_equal_bytes(name, steps, optimizer):
