@@ -2,13 +2,13 @@
 
 A study has rows. A row is a training: a design, options of `gan.train`, and a number of seeds.
 study.py trains every seed, measures 10,000 images of its last and of its averaged generator, and
-stores the figures in the study's JSON file. For one more study, add an entry:
+stores the figures in the study's JSON file. For one more study, write at the end:
 
-    "small-noise": Study(
+    STUDIES["small-noise"] = Study(
         "dense with shorter noise vectors",
         "small_noise.json",
         {"4 numbers": Row("noise-4", "dense", "--latent-dim 4 --steps 5000", seeds=3)},
-    ),
+    )
 
 and type `make study-small-noise`. The file then holds {"rows": {"4 numbers": [a run for each
 seed]}, "floor": figures of real images}.

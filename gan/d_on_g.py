@@ -9,7 +9,7 @@ named as in the notebook.
     make train-d-on-g       python -m gan.train d-on-g       30 epochs, 99 minutes on 2 cores
 
 Fréchet distance to MNIST, real images 0.55 (`make study-d-on-g`): d-on-g 191.
-The loop that calls the step: gan/training/plain.py.
+The loop around the step, to be read: gan/training/plain.py.
 Deviations from the document, with reasons: experiments/fidelity.md.
 """
 

@@ -8,7 +8,7 @@ named as in the document.
     make train-dcgan        python -m gan.train dcgan        50 epochs, 108 minutes on 2 cores
 
 Fréchet distance to MNIST, real images 0.55 (`make study-dcgan`): dcgan 174.
-The loop that calls the step: gan/training/plain.py.
+The loop around the step, to be read: gan/training/plain.py.
 Deviations from the document, with reasons: experiments/fidelity.md.
 """
 

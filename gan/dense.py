@@ -8,7 +8,7 @@ D with BatchNorm in inference mode. The class and its methods are named as in th
     make train-dense-sgd    python -m gan.train dense-sgd    10,000 steps
 
 Fréchet distance to MNIST, real images 0.55 (`make study-dense`): dense 84, dense-sgd 289.
-The loop that calls the step: gan/training/plain.py.
+The loop around the step, to be read: gan/training/plain.py.
 Deviations from the documents, with reasons: experiments/fidelity.md.
 """
 

@@ -1,7 +1,7 @@
 """The base class of the designs: a generator, a discriminator and a step that trains them.
 
-Each design's module adds the nets, optimizers and step of its document. The loop that calls the
-step is in `gan.training.plain`, the table of the designs' names in `gan.designs`.
+Each design's module adds the nets, optimizers and step of its document. The loop around the step
+is to be read in `gan.training.plain`; the table of the designs' names is in `gan.designs`.
 """
 
 from dataclasses import asdict
@@ -48,6 +48,9 @@ class Design(FitModel):
     step(real_images, *noise): the document's iteration on images [B, H, W, C] in [-1, 1] and
         noise [N, latent_dim], arrays or tensors. Returns a dict of the scalars `loss_names`, each
         computed before its own update.
+
+    It also defines `noise_counts` if its step takes one noise for both nets, and `grid_name` if its
+    recipe has no `sample_interval`.
     """
 
     recipe: Recipe

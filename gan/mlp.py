@@ -9,7 +9,7 @@ names are ours.
     make train-mlp          python -m gan.train mlp          50 epochs, 10 minutes on 2 cores
 
 Fréchet distance to MNIST, real images 0.55 (`make study-mlp`): mlp 139.
-The loop that calls the step: gan/training/plain.py.
+The loop around the step, to be read: gan/training/plain.py.
 Deviations from the document, with reasons: experiments/fidelity.md.
 """
 
