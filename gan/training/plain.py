@@ -1,7 +1,7 @@
 """The training loop as one would write it: what every design computes when it trains.
 
 `gan.training.loop` computes the same, but compiles many steps into one call. It also saves
-checkpoints, draws pictures and keeps the averaged generator, none of which changes a step.
+checkpoints, draws pictures and keeps the averaged generator. All this does not change a step.
 """
 
 from collections.abc import Iterator
