@@ -27,6 +27,14 @@ def test_the_modules_say_what_was_measured():
             assert f"real images {real:.2f}" in said
 
 
+def test_the_tests_that_fidelity_names_exist():
+    page = (report.REPOSITORY / "experiments" / "fidelity.md").read_text()
+    named = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)", page))
+    assert len(named) > 20
+    for path, test in named:
+        assert f"def {test}(" in (report.REPOSITORY / path).read_text(), test
+
+
 def test_every_table_stands_on_a_page():
     """One that had lost its marks would stay as it is, whatever is measured."""
     pages = "".join(path.read_text() for path in report.PAGES)
