@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from results import PICTURES, REFERENCE, REPOSITORY, commit, real_mnist, store, stored, with_run
 from studies import STUDIES, Study
-from study_run import Training
+from study_run import StudyRun
 
 from gan.cli import run_command
 from gan.data import load_mnist
@@ -28,7 +28,7 @@ from gan.support.errors import UserError
 TRIAL_IMAGES = 1000  # measured in a trial, to be quick
 
 
-def complete(training: Training, study: Study, comparison) -> dict:
+def complete(training: StudyRun, study: Study, comparison) -> dict:
     """Train a run to its end and measure it where its study says; return what is stored of it."""
     from gan.evaluation.measure import draw
     from gan.pictures.gallery import save_sample_grid
@@ -56,7 +56,7 @@ def complete(training: Training, study: Study, comparison) -> dict:
     return record(training, sorted(points))
 
 
-def record(training: Training, points: list[int]) -> dict:
+def record(training: StudyRun, points: list[int]) -> dict:
     """What is stored of a run: its origin, its figures, and its distances at `points` and the end.
 
     Without figures, it is the shape of its images.
@@ -92,7 +92,7 @@ def compare_with(study: Study, data: Path | None):
     return comparison
 
 
-def keep(name: str, title: str, training: Training, found: dict, comparison) -> None:
+def keep(name: str, title: str, training: StudyRun, found: dict, comparison) -> None:
     """Store what was found of a run, and copy what comes with the project."""
     study, run = STUDIES[name], training.run
     path = REFERENCE / study.file
@@ -152,7 +152,7 @@ def main() -> int:
         for seed in range(options.first, options.first + (options.seeds or row.seeds)):
             origin = {"commit": version, "date": date.today().isoformat()}
             where = options.root, data, options.steps
-            training = Training(row, seed, *where, study.real, origin)
+            training = StudyRun(row, seed, *where, study.real, origin)
             found = complete(training, study, comparison)
             if not options.steps:
                 keep(options.study, title, training, found, comparison)

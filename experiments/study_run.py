@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LENGTH_OPTIONS = {f"--{name}" for name in LENGTH}
 
 
-class Training:
+class StudyRun:
     """The run of one seed of a `Row`, below `root`.
 
     `data`: path of a file to train on, in place of MNIST. `trial`: the number of steps of a trial,
@@ -50,8 +50,11 @@ class Training:
         """The arguments of gan.train for `steps` in all; None: for the length in the row."""
         if steps is None:
             return [self.row.design, *self.options]
-        pairs = zip(["", *self.options], self.options, strict=False)
-        kept = [word for before, word in pairs if not {before, word} & LENGTH_OPTIONS]
+        kept, before = [], ""
+        for word in self.options:
+            if not {before, word} & LENGTH_OPTIONS:  # neither the option nor its value
+                kept.append(word)
+            before = word
         return [self.row.design, *kept, "--steps", str(steps)]
 
     def train(self, steps: int) -> Design:

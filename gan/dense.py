@@ -43,7 +43,10 @@ DENSE_SGD = Recipe(
 
 @keras.saving.register_keras_serializable("gan")
 class GAN(Design):
-    """Generator, discriminator and their step: the Keras GAN class."""
+    """Generator, discriminator and their step: the Keras GAN class.
+
+    `recipe` defaults to that document's numbers; `GAN(DENSE_SGD)` is an `SGDGAN`, the SGD article.
+    """
 
     usual_name = "dense"
     recipe = DENSE

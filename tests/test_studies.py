@@ -6,7 +6,7 @@ import pytest
 import study
 from conftest import run_here
 from studies import STUDIES, Row
-from study_run import Training
+from study_run import StudyRun
 
 from gan import train
 from gan.runs.trained import REFERENCE
@@ -33,7 +33,7 @@ def test_stored_figures_stand_where_the_study_looks_for_them(name):
 def test_a_measurement_counts_until_the_run_is_started_over(small_data, tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_DATA", small_data)
     row = Row("mine", "dcgan", "--epochs 2 --batch-size 64")
-    training = Training(row, 1, tmp_path, origin={"commit": "1"})
+    training = StudyRun(row, 1, tmp_path, origin={"commit": "1"})
     assert training.total == 2 * 4
     assert training.arguments(4) == ["dcgan", "--batch-size", "64", "--steps", "4"]
     training.run.folder.mkdir(parents=True)
@@ -41,8 +41,8 @@ def test_a_measurement_counts_until_the_run_is_started_over(small_data, tmp_path
     training.remember(2, {"last": 3.0})
     training.remember(2, {"average": 2.0})
     known = {"log": "1,0.4", "commit": "1", "last": 3.0, "average": 2.0}
-    assert Training(row, 1, tmp_path).measured(2) == known
-    assert Training(row, 1, tmp_path, real="train").measured(2) == {}
+    assert StudyRun(row, 1, tmp_path).measured(2) == known
+    assert StudyRun(row, 1, tmp_path, real="train").measured(2) == {}
     training.run.metrics.write_text("step,d_loss\n0,0.5\n1,0.3\n")
     assert training.measured(2) == {}
 
