@@ -13,6 +13,8 @@ The loop around the step, to be read: gan/training/plain.py.
 Deviations from the document, with reasons: experiments/fidelity.md.
 """
 
+from math import ceil
+
 from gan.design import Design
 from gan.layers.replicas import BatchNormalization, binary_crossentropy
 from gan.layers.upsampling import UpSamplingConv2D
@@ -124,6 +126,11 @@ class DOnG(Design):
         return {"d_loss": d_loss, "g_loss": g_loss}
 
     def grid_name(self, step: int, steps_per_epoch: int) -> str | None:
-        """Name of the grid drawn after `step` (from 0), or None if none is drawn there."""
+        """Name of the grid drawn after `step` (from 0), or None if none is drawn there.
+
+        With few images an epoch has few steps; some epochs get no grid then.
+        """
         epoch, index = divmod(step, steps_per_epoch)
-        return f"{epoch}_{index}" if index % self.recipe.sample_interval == 0 else None
+        interval = self.recipe.sample_interval
+        is_drawn = index % interval == 0 and epoch % ceil(interval / steps_per_epoch) == 0
+        return f"{epoch}_{index}" if is_drawn else None

@@ -12,11 +12,14 @@ The loop around the step, to be read: gan/training/plain.py.
 Deviations from the document, with reasons: experiments/fidelity.md.
 """
 
+from math import ceil
+
 from gan.design import Design
 from gan.layers.replicas import BatchNormalization, Dropout, binary_crossentropy
 from gan.recipe import Recipe
 from gan.support.tensorflow import keras, layers, tf
 
+STEPS_BETWEEN_GRIDS = 20  # at least
 DCGAN = Recipe(
     epochs=50,
     batch_size=256,
@@ -131,6 +134,11 @@ class ConvolutionalGAN(Design):
         return (self.recipe.batch_size,)
 
     def grid_name(self, step: int, steps_per_epoch: int) -> str | None:
-        """Name of the grid drawn after `step` (from 0) if it ends an epoch, else None."""
+        """Name of the grid drawn after `step` (from 0) if it ends an epoch, else None.
+
+        With few images an epoch has few steps; some epochs get no grid then.
+        """
         epoch, index = divmod(step, steps_per_epoch)
-        return f"image_at_epoch_{epoch + 1:04d}" if index == steps_per_epoch - 1 else None
+        epochs_between = ceil(STEPS_BETWEEN_GRIDS / steps_per_epoch)
+        is_drawn = index == steps_per_epoch - 1 and epoch % epochs_between == 0
+        return f"image_at_epoch_{epoch + 1:04d}" if is_drawn else None

@@ -21,9 +21,9 @@ from gan.cli.options import (
     not_empty,
 )
 from gan.cli.progress import say, warn
-from gan.data.formats import read_npz
 from gan.data.images import Mnist, load_mnist
 from gan.evaluation.metrics import FIGURES, IMAGES_MEASURED
+from gan.formats.arrays import read_npz
 from gan.recipe import LENGTH, override, whole_number
 from gan.runs import Run, load
 from gan.support.errors import UserError, disk_errors

@@ -8,9 +8,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from gan.cli.commands import command_line, run_command
-from gan.cli.dataset import load_dataset
-from gan.cli.options import add_seed, make_parser, not_empty, side_lengths
-from gan.cli.progress import duration, say, warn
+from gan.cli.dataset import add_data_options, load_dataset, show_data
+from gan.cli.options import add_seed, make_parser
+from gan.cli.progress import duration, say
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
 from gan.recipe import (
@@ -56,12 +56,7 @@ def asks_about(arguments: list[str]) -> str | None:
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that are not settings of a recipe."""
     add = parser.add_argument
-    text = """auto, mnist, fashion, synthetic, an .npz like Keras' mnist.npz, an .npy of uint8
-        images or of Moving MNIST, or a folder of IDX files or images (default: auto, which is
-        $GAN_DATA if set, else MNIST, else the built-in digits)"""
-    add("--data", type=not_empty, default="auto", help=text)
-    text = "resize the images of a folder to height x width (default: no resizing)"
-    add("--image-size", metavar="HxW", type=side_lengths, help=text)
+    add_data_options(parser)
     text = "delete the run and its pictures, and start over"
     add("--fresh", action="store_true", help=text)
     text = "also log to experiments/RUN/tensorboard; needs the tensorboard package"
@@ -105,7 +100,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
     run = Run(options.name or options.design, options.root)
     config = None if options.fresh else run.config()
-    dataset = load_dataset(options.data, options.image_size, config)
+    dataset = load_dataset(options, config)
+    if options.show_data:
+        show_data(dataset, options.show_data)
+        return 0
 
     from gan.devices.strategy import choose_strategy
     from gan.devices.workers import explain_lost_workers
@@ -125,10 +123,8 @@ def main(arguments: list[str] | None = None) -> int:
     with explain_lost_workers(), strategy.scope():
         shape, seed = dataset.images.shape[1:], options.seed
         design = build_design(options.design, shape, seed, **overrides)
-    if dataset.warning:
-        warn(dataset.warning)
     say(f"design  {options.design}: {DESIGNS[options.design].summary}")
-    say(f"data    {dataset.name}, {len(dataset.images):,} images ({dataset.source})")
+    say(f"data    {dataset.name}, {dataset} ({dataset.source})")
     say(f"device  {devices}")
 
     outcome = design.train(

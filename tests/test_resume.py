@@ -26,7 +26,7 @@ TRAININGS = {
     "dense-sgd": ("--batch-size 8 --sample-interval 20", 50, {"0", "20", "40"}),
     "d-on-g": ("--batch-size 50 --sample-interval 2", 5, {"0_0", "0_2", "1_0"}),
     "mlp": ("--batch-size 50 --sample-interval 3", 5, {"0", "3"}),
-    "dcgan": ("--batch-size 60", 8, {"image_at_epoch_0001", "image_at_epoch_0002"}),
+    "dcgan": ("--batch-size 60", 8, {"image_at_epoch_0001"}),
 }
 OFTEN = ("--checkpoint-seconds", 1e-9)
 EVALUATED = ("--evaluate-every", 20)

@@ -1,16 +1,50 @@
 """Which images a command trains on: those of its --data, or those of the run that it continues."""
 
+import argparse
+import math
 import os
 from contextlib import suppress
 from pathlib import Path
 
-from gan.cli.progress import say
-from gan.data.images import ARRAY, Dataset, load_images
-from gan.support.errors import UserError
+import numpy as np
+
+from gan.cli.options import a_file, not_empty, side_lengths
+from gan.cli.progress import say, warn
+from gan.data.images import ARRAY, Dataset, FolderOptions, load_images
+from gan.formats.folder import BACKGROUNDS
+from gan.support.errors import UserError, disk_errors
+from gan.support.files import make_folder, shown_path
+
+IMAGES_SHOWN = 100  # at most, by --show-data
+BYTES_SHOWN = 2**24  # of their pixels, at most
 
 
-def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> Dataset:
-    """Load the data `source`. For a run that has a `config`, `auto` means the data of that run."""
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which images to train on."""
+    add = parser.add_argument_group("data").add_argument
+    text = """auto, mnist, fashion, synthetic, an .npz like Keras' mnist.npz, an .npy of uint8
+        images or of Moving MNIST, a .csv of MNIST, or a folder of IDX files or of images (default:
+        auto, which is $GAN_DATA if set, else MNIST, else the built-in digits)"""
+    add("--data", type=not_empty, default="auto", help=text)
+    text = "resize the images of a folder to height x width (default: no resizing)"
+    add("--image-size", metavar="HxW", type=side_lengths, help=text)
+    text = """what lies under transparent pixels (default: the one from which the ink of the
+        transparent images stands out)"""
+    add("--background", choices=tuple(BACKGROUNDS), help=text)
+    text = "read the subfolders of a folder of images, too"
+    add("--subfolders", action="store_true", help=text)
+    text = "leave out damaged images; without this, they are an error"
+    add("--skip-damaged", action="store_true", help=text)
+    text = "draw up to 100 of the images, as the nets would see them, and train nothing"
+    add("--show-data", metavar="FILE.png", type=a_file(".png"), help=text)
+
+
+def load_dataset(given: argparse.Namespace, config: dict | None) -> Dataset:
+    """Load the data of --data. For a run that has a `config`, `auto` means the data of that run."""
+    source = given.data
+    options = FolderOptions(*(getattr(given, name) for name in FolderOptions._fields))
+    if given.show_data and given.show_data.resolve().is_relative_to(Path(source).resolve()):
+        raise UserError(f"{given.show_data} would be in the data's folder; write it elsewhere")
     if source == "auto" and config is not None:
         data = config["data"]
         if data["source"] == ARRAY:
@@ -18,9 +52,9 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
                 f"the run was trained on {ARRAY}; continue it in Python: design.train(images=...)"
             )
         try:
-            dataset = load_images(data["source"], image_size or data["resized_to"], say)
+            dataset = load(data["source"], recorded(options, data))
         except UserError as error:
-            dataset = load_images(source, image_size, say)  # the file may have moved
+            dataset = load(source, options)  # the file may have moved
             if dataset.digest != data["digest"]:
                 raise UserError(
                     f"the run was started with {data['name']}, which cannot be found: {error}; "
@@ -31,7 +65,24 @@ def load_dataset(source: str, image_size: tuple | None, config: dict | None) -> 
         if named != "auto" and not holds(named, dataset):
             say(f"the run still uses {dataset.name}, not GAN_DATA's images; --fresh starts over")
         return dataset
-    return load_images(source, image_size, say)
+    return load(source, options)
+
+
+def load(source: str, options: FolderOptions) -> Dataset:
+    return load_images(source, say=say, **options._asdict())
+
+
+def recorded(options: FolderOptions, data: dict) -> FolderOptions:
+    """The options with which a run read its folder, as far as the command line gives no others.
+
+    Older runs recorded only the size.
+    """
+    return FolderOptions(
+        options.image_size or data["resized_to"],
+        options.background or data.get("background"),
+        options.subfolders or data.get("subfolders", False),
+        options.skip_damaged or data.get("skip_damaged", False),
+    )
 
 
 def holds(source: str, dataset: Dataset) -> bool:
@@ -39,5 +90,21 @@ def holds(source: str, dataset: Dataset) -> bool:
     if Path(source).resolve() == Path(dataset.source).resolve():
         return True
     with suppress(UserError):
-        return load_images(source, dataset.resized_to, say).digest == dataset.digest
+        return load(source, dataset.options).digest == dataset.digest
     return False
+
+
+def show_data(dataset: Dataset, file: Path) -> None:
+    """Draw up to IMAGES_SHOWN images of the data, evenly from the first to the last, as a PNG."""
+    from gan.pictures.grid import ZOOM, save_grid
+
+    if dataset.warning:
+        warn(dataset.warning)
+    count, *shape = dataset.images.shape
+    shown = max(1, min(count, IMAGES_SHOWN, BYTES_SHOWN // math.prod(shape)))
+    chosen = np.linspace(0, count - 1, shown).round().astype(int)
+    make_folder(file.parent)
+    with disk_errors("written", file):
+        save_grid(file, dataset.images[chosen], zoom=ZOOM if max(shape) <= 100 else 1)
+    say(f"data    {dataset.name}, {dataset} ({dataset.source})")
+    say(f"picture {shown_path(file)}, of {shown} of them; nothing was trained")

@@ -13,7 +13,16 @@ import numpy as np
 
 from gan.data.digits import draw_digits
 from gan.data.download import FASHION, MNIST, Unreachable, cache_folder, fetch
-from gan.data.formats import IDX_NAMES, check_shape, read_idx, read_image_folder, read_npy, read_npz
+from gan.formats.arrays import (
+    IDX_NAMES,
+    check_shape,
+    check_uint8,
+    read_csv,
+    read_idx,
+    read_npy,
+    read_npz,
+)
+from gan.formats.folder import FolderOptions, read_image_folder
 from gan.support.errors import UserError, disk_errors
 from gan.support.files import replacing
 
@@ -28,9 +37,9 @@ SYNTHETIC_CACHE = "gan-digits-1.npz"  # a new number whenever the drawing change
 class Dataset(NamedTuple):
     """Training images uint8 [N, H, W, 1 or 3] in 0..255 and their source.
 
-    `source` is the argument with which `load_images` finds them again, `name` is for messages,
-    `digest` is the SHA-256 of shape and pixels. `warning` says which data replaces the requested
-    data, if any does. `resized_to` is the requested (height, width), if any.
+    `source` is the argument with which `load_images` finds them again, with `options` if it is a
+    folder of images; `name` is for messages; `digest` is the SHA-256 of shape and pixels. `warning`
+    says which data replaces the requested data, or that all images are equal, or is None.
     """
 
     images: np.ndarray
@@ -38,45 +47,54 @@ class Dataset(NamedTuple):
     name: str
     digest: str
     warning: str | None = None
-    resized_to: tuple[int, int] | None = None
+    options: FolderOptions = FolderOptions()
+
+    def __str__(self) -> str:
+        """Number, height x width, and colours: "40 images 28x28, grey"."""
+        count, height, width, channels = self.images.shape
+        colours = "grey" if channels == 1 else "colour"
+        return f"{count:,} images {height}x{width}, {colours}"
 
 
 def load_images(
     source: str = "auto",
     image_size: tuple[int, int] | None = None,
     say: Callable[[str], None] = print,
+    **options: object,
 ) -> Dataset:
-    """Load training images from `source`; `say` prints what takes a while.
+    """Load training images from `source`; `say` prints what was done to them.
 
     `mnist` and `fashion` come from Keras' cache or are downloaded; `synthetic` is the built-in
     digits. Any other word is a path: an .npz with `x_train` as in Keras' mnist.npz, an .npy of
-    images or of Moving MNIST's frames [T, N, H, W], a folder of IDX files, or a folder of images.
-    `auto` is the file or folder that GAN_DATA names, else MNIST. If MNIST is not in the cache and
-    cannot be downloaded, `auto` is the built-in digits. `image_size` = (height, width) resizes the
-    images of a folder, which may then differ in size.
+    images or of Moving MNIST's frames [T, N, H, W], a .csv of MNIST, a folder of IDX files, or a
+    folder of images. `auto` is the file or folder that GAN_DATA names, else MNIST. If MNIST is not
+    in the cache and cannot be downloaded, `auto` is the built-in digits. `image_size` = (height,
+    width) resizes the images of a folder, which may then differ in size; `options`: the others of
+    `FolderOptions`, which say how a folder is read.
 
     Raises UserError if the source does not exist, or if its images are not uint8, differ in size,
     or have sides that are not multiples of 4 (the convolutional designs halve them twice).
     """
+    options = FolderOptions(image_size, **options)
     if source == "auto":
         if (named := os.environ.get("GAN_DATA", "auto")) not in ("", "auto"):
             if not os.path.exists(named):
                 raise UserError(
                     f"GAN_DATA names {named!r}, but no such file or folder can be read; correct it"
                 )
-            return load_images(named, image_size, say)
+            return load_images(named, say=say, **options._asdict())
         try:
-            return load_images("mnist", image_size, say)
+            return load_images("mnist", say=say, **options._asdict())
         except Unreachable as error:
             warning = (
                 f"NOT MNIST: {error}. Training on the built-in drawn digits instead, as with "
                 "--data synthetic. For MNIST put mnist.npz somewhere, set GAN_DATA to its path, "
                 "and repeat the command with --fresh (with make: ARGS=--fresh)."
             )
-            return load_images("synthetic", image_size, say)._replace(warning=warning)
+            return load_images("synthetic", say=say)._replace(warning=warning)
     path = Path(source)
-    if image_size and (os.path.isfile(path) or source in SETS):
-        raise UserError("--image-size is only for --data FOLDER, a folder of images")
+    if os.path.isfile(path) or source in SETS:
+        check_no_options(options)
     if source == "mnist":
         return make_dataset(read_npz(fetch(*MNIST, say)), source, "MNIST")
     if source == "fashion":
@@ -85,14 +103,20 @@ def load_images(
         return make_dataset(built_in_digits(say), source, "the built-in digits")
 
     with disk_errors("read", path):
-        images = read_path(path, image_size, say)
-    return make_dataset(images, str(path.resolve()), path.name)._replace(resized_to=image_size)
+        images = read_path(path, options, say)
+    return make_dataset(images, str(path.resolve()), path.name)._replace(options=options)
 
 
-def read_path(
-    path: Path, image_size: tuple[int, int] | None, say: Callable[[str], None]
-) -> np.ndarray:
-    """Read an .npz, an .npy, or a folder of IDX files or of images. Raises UserError, OSError."""
+def check_no_options(options: FolderOptions) -> None:
+    """Raise UserError if one of the options that are only for a folder of images is given."""
+    for name, value in options._asdict().items():
+        if value:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"{option} is only for --data FOLDER, a folder of images")
+
+
+def read_path(path: Path, options: FolderOptions, say: Callable[[str], None]) -> np.ndarray:
+    """Read a file of images, or a folder of IDX files or of images. Raises UserError, OSError."""
     if path.is_dir():
         idx_files = [
             file
@@ -101,12 +125,17 @@ def read_path(
             if (file := path / f"{name}{ending}").is_file()
         ]
         if not idx_files:
-            return read_image_folder(path, image_size)
-        if image_size:
-            raise UserError(f"--image-size is only for image files, but {path} holds IDX files")
+            return read_image_folder(path, options, say)
+        if options != FolderOptions():
+            raise UserError(f"{path} holds IDX files: leave out the options for image files")
         return read_idx(idx_files[0])
     if path.exists():
-        return read_npy(path, say) if path.suffix.lower() == ".npy" else read_npz(path)
+        match path.suffix.lower():
+            case ".npy":
+                return read_npy(path, say)
+            case ".csv":
+                return read_csv(path)
+        return read_npz(path)
     raise UserError(
         f"no data {str(path)!r}: give auto, mnist, fashion, synthetic, or the path of an existing "
         "file or folder"
@@ -119,8 +148,7 @@ def of_array(images: np.ndarray) -> Dataset:
     Raises UserError for another type or shape, or sides that are not multiples of 4.
     """
     images = np.asarray(images)
-    if images.dtype != np.uint8:
-        raise UserError(f"images must be uint8, 0..255, not {images.dtype}")
+    check_uint8(images.dtype, images, "images")
     check_shape(images.shape, "images")
     return make_dataset(np.ascontiguousarray(images), ARRAY, ARRAY)
 
@@ -170,13 +198,18 @@ def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnis
 
 
 def make_dataset(images: np.ndarray, source: str, name: str) -> Dataset:
-    """The data set of `images` [N, H, W] or [N, H, W, C] with its digest."""
+    """The data set of contiguous `images` [N, H, W] or [N, H, W, C] with its digest."""
     if len(images) == 0:
         raise UserError(f"{source} holds no images")
-    digest = hashlib.sha256(repr(images.shape).encode() + images.tobytes()).hexdigest()
+    digest = hashlib.sha256(repr(images.shape).encode())
+    digest.update(images)
+    warning = None
+    if (images == images[0]).all():
+        equal = "pixels" if images.min() == images.max() else "images"
+        warning = f"ALL {equal.upper()} OF {name} ARE EQUAL: nets can learn nothing else from them."
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    return Dataset(images, source, name, digest)
+    return Dataset(images, source, name, digest.hexdigest(), warning)
 
 
 def built_in_digits(say: Callable[[str], None]) -> np.ndarray:

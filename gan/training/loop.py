@@ -7,6 +7,7 @@ one compiled call, stop after any step, and continue later with the same result,
 
 import time
 from contextlib import AbstractContextManager, nullcontext
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ from gan.training.endings import check_finite, stop_signals, what_is_left
 from gan.training.evaluations import Evaluations
 from gan.training.steps import compile_steps, pace
 
+LEAST_STEPS_KEPT = 1000  # between checkpoints that stay: with few images an epoch has few steps
+
 
 class Training:
     """One training of `design` on `dataset`, in the folders of `run`; options: `Design.train`.
@@ -50,8 +53,6 @@ class Training:
     ) -> None:
         if dataset is None:
             dataset = load_images()
-            if dataset.warning:
-                warn(dataset.warning)
         if dataset.images.shape[1:] != design.image_shape:
             raise UserError(
                 f"{dataset.name} holds images {dataset.images.shape[1:]}, "
@@ -67,10 +68,12 @@ class Training:
         self.schedule.check_slices(design.distribute_strategy.num_replicas_in_sync)
         self.total = self.schedule.total_steps
         self.config = make_config(design, dataset)
+        self.warning = dataset.warning
         self.workers = Workers(design.distribute_strategy)
         self.gallery = Gallery(design, run, self.schedule)
         self.run_steps = compile_steps(design, dataset.images, self.schedule)
-        self.kept_every = (design.recipe.checkpoint_epochs or 0) * self.schedule.steps_per_epoch
+        epochs = (design.recipe.checkpoint_epochs or 0) * self.schedule.steps_per_epoch
+        self.kept_every = epochs and epochs * ceil(LEAST_STEPS_KEPT / epochs)
 
     def train(self) -> Outcome:
         """Lock the run, load its newest checkpoint, and run the loop from there to the end.
@@ -80,6 +83,8 @@ class Training:
         """
         with explain_lost_workers():
             self.check()
+            if self.warning:
+                warn(self.warning)
             with self.lock():
                 first = self.resume()
                 if first >= self.total:

@@ -1,0 +1,172 @@
+"""Read a folder of image files: photos, scans, drawings, icons, pictures of a microscope."""
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gan.formats.arrays import IDX_NAMES, check_shape
+from gan.formats.photo import DEEP_MODE, Damaged, Photo, Unread, read_photo
+from gan.support.errors import UserError
+
+NOBODYS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # systems write them, and ._* files
+BACKGROUNDS = {"white": 255, "black": 0}
+NAMES_SHOWN = 10  # in one line; the others are only counted
+SECONDS_BETWEEN_LINES = 10
+
+
+class FolderOptions(NamedTuple):
+    """How a folder of images is read; `gan.train` has an option for each.
+
+    `image_size`: the (height, width) to resize the images to; None: all must have one size.
+    `background`: "white" or "black", under transparent pixels; None: the one from which the ink
+    stands out. `subfolders`: read them, too. `skip_damaged`: leave out damaged files.
+    """
+
+    image_size: tuple[int, int] | None = None
+    background: str | None = None
+    subfolders: bool = False
+    skip_damaged: bool = False
+
+
+def read_image_folder(
+    folder: Path, options: FolderOptions, say: Callable[[str], None]
+) -> np.ndarray:
+    """Read images uint8 [N, H, W, 1 or 3], in order of path, from a folder of image files.
+
+    The content of a file says whether it is an image, not its ending. If not all images are grey,
+    all are converted to RGB. `say` prints what is left out and why, and what was done to the
+    images. Raises UserError if there is no image, if a file is damaged, or if the images differ in
+    size and there is no `image_size`.
+    """
+    files, others = find_files(folder, options.subfolders)
+    unread, damaged, several, photos = [], [], [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's warnings are about files that it can read
+        for file in _watched(files, say):
+            name = file.relative_to(folder).as_posix()
+            try:
+                photo = read_photo(file, options.image_size)
+            except Unread:
+                unread.append(file.suffix.lower() or "no ending")
+                continue
+            except Damaged:
+                damaged.append(name)
+                continue
+            photos.append(photo)
+            height, width = photo.image.height, photo.image.width
+            check_shape((len(files), height, width, 3), str(file))
+            if photo.image.size != photos[0].image.size:
+                raise UserError(
+                    f"{file} is {height}x{width} and the first image {photos[0].image.height}x"
+                    f"{photos[0].image.width}; --image-size resizes all images"
+                )
+            if photo.is_first_of_several:
+                several.append(name)
+    kinds = [f"{ending} ({count})" for ending, count in sorted(Counter(unread).items())]
+    parts = [
+        f"{len(files)} {'file' if len(files) == 1 else 'files'}: {len(photos)} taken",
+        unread and f"{len(unread)} of a kind that is not read: {listed(kinds)}",
+        damaged and f"{len(damaged)} damaged: {listed(damaged)}",
+        *others,
+    ]
+    counts = "; ".join(filter(None, parts))
+    if damaged and not options.skip_damaged:
+        raise UserError(
+            f"in {folder}, {listed(damaged)} cannot be read as an image, or is damaged; mend or "
+            f"remove it, or leave it out with --skip-damaged ({counts})"
+        )
+    if not photos:
+        raise UserError(f"{folder} holds neither {IDX_NAMES[0]} nor image files ({counts})")
+    if len(photos) < len(files) or others:
+        say(counts)
+    if several:
+        say(f"{len(several)} files hold several pictures; their first is used: {listed(several)}")
+    return as_pixels(photos, options.background, say)
+
+
+def find_files(folder: Path, subfolders: bool) -> tuple[list[Path], list[str]]:
+    """The files in `folder` in order of path, and texts that count and name all else in it.
+
+    Raises UserError for a link to a file outside the folder.
+    """
+    home, files, folders, no_files = folder.resolve(), [], [], []
+    for path in sorted(folder.rglob("*") if subfolders else folder.iterdir()):
+        if path.name in NOBODYS or path.name.startswith("._"):
+            continue
+        if path.is_symlink() and path.is_file() and not path.resolve().is_relative_to(home):
+            raise UserError(f"{path} links to a file outside the folder; copy that image into it")
+        if path.is_file():
+            files.append(path)
+        elif not path.is_dir() or path.is_symlink():
+            no_files.append(path.relative_to(folder).as_posix())
+        elif not subfolders:
+            folders.append(path.name)
+    others = []
+    if folders:
+        others.append(f"{len(folders)} subfolders, which --subfolders reads: {listed(folders)}")
+    if no_files:
+        others.append(f"{len(no_files)} neither file nor folder: {listed(no_files)}")
+    return files, others
+
+
+def as_pixels(
+    photos: Sequence[Photo], background: str | None, say: Callable[[str], None]
+) -> np.ndarray:
+    """The photos as uint8 [N, H, W, 1 or 3], on one background, and from one range of greys."""
+    mode = "L" if all(photo.is_grey for photo in photos) else "RGB"
+    transparent = [photo for photo in photos if photo.is_transparent]
+    if transparent:
+        dark = is_ink_dark(transparent)
+        chosen = background or ("white" if dark else "black")
+        why = "" if background else f", as the ink is {'dark' if dark else 'light'}"
+        say(f"{len(transparent)} images with transparency are laid on {chosen}{why} (--background)")
+    deep = [photo for photo in photos if photo.image.mode == DEEP_MODE]
+    if deep:
+        least, greatest = min(p.least for p in deep), max(p.greatest for p in deep)
+        say(f"{len(deep)} images of 16 bits or more: {least:g} becomes 0, {greatest:g} becomes 255")
+    pixels = np.empty((len(photos), *photos[0].image.size[::-1], len(mode)), np.uint8)
+    for index, photo in enumerate(photos):
+        image = photo.image
+        if image.mode == DEEP_MODE:
+            values = (np.asarray(image) - least) * (255 / ((greatest - least) or 1))
+            image = values.clip(0, 255).round().astype(np.uint8)[..., np.newaxis]
+        elif photo.is_transparent:
+            values = np.asarray(image, np.float32)
+            alpha = values[..., -1:] / 255
+            image = values[..., :-1] * alpha + BACKGROUNDS[chosen] * (1 - alpha)
+            image = image.round().astype(np.uint8)
+        else:
+            image = np.asarray(image.convert(mode)).reshape(pixels.shape[1:])
+        pixels[index] = image  # a grey image in a set of RGB is copied to all channels
+    return pixels
+
+
+def is_ink_dark(photos: Sequence[Photo]) -> bool:
+    """Whether what is visible of transparent images is darker than medium grey, in the mean."""
+    ink = total = 0.0
+    for photo in photos:
+        alpha = np.asarray(photo.image.getchannel("A"), np.float32)
+        ink += (np.asarray(photo.image.convert("L"), np.float32) * alpha).sum()
+        total += alpha.sum()
+    return ink < 127.5 * total
+
+
+def listed(names: Sequence[str]) -> str:
+    """Up to ten names, and how many there are besides."""
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _watched(files: Sequence[Path], say: Callable[[str], None]) -> Iterator[Path]:
+    """Yield the files; say now and then how many were read."""
+    last = time.monotonic()
+    for index, file in enumerate(files):
+        if time.monotonic() - last > SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            say(f"read {index:,} of {len(files):,} files")
+        yield file

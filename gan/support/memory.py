@@ -1,0 +1,44 @@
+"""How much memory this machine has, and the line that is printed if it is too little."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gan.support.errors import UserError
+
+CGROUP = Path("/sys/fs/cgroup")  # the limit of a container, on Linux
+
+
+def available() -> int:
+    """The memory in bytes that this process can still get."""
+    import psutil  # here, because it is only needed once images are read
+
+    free = psutil.virtual_memory().available
+    with suppress(OSError, ValueError):  # ValueError: the text is "max", there is no limit
+        limit, used = (int((CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        free = min(free, max(0, limit - used))
+    return free
+
+
+def check_memory(needed: int, what: str, advice: str) -> None:
+    """Raise UserError if `what` needs more bytes than there are; `advice` says what to do."""
+    if needed > (free := available()):
+        raise UserError(
+            f"{what} needs {gigabytes(needed)} of memory, and {gigabytes(free)} is free; {advice}"
+        )
+
+
+def gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB"
+
+
+@contextmanager
+def memory_errors(advice: str) -> Iterator[None]:
+    """Turn an error of Python or TensorFlow that memory is out into a UserError with `advice`."""
+    from gan.support.tensorflow import tf
+
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        message = f"there is not enough memory ({gigabytes(available())} is free); {advice}"
+        raise UserError(message) from None
