@@ -2,12 +2,6 @@
 
 import functools
 import gzip
-import hashlib
-import http.server
-import threading
-import time
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +9,8 @@ from bad_input import IMAGES, idx
 from conftest import REAL_MNIST, needs_mnist
 from PIL import EpsImagePlugin, Image
 
-from gan.data import download, load_images
 from gan.data import images as data
-from gan.data.download import Unreachable
+from gan.data import load_images
 from gan.support.errors import UserError
 
 quiet = functools.partial(load_images, say=lambda line: None)
@@ -134,16 +127,6 @@ def test_gan_data_names_the_file_that_auto_means(tmp_path, monkeypatch):
     assert quiet().name == "named.npz"
 
 
-def test_without_a_network_auto_draws_digits_and_warns():
-    dataset = quiet()
-    assert dataset.source == "synthetic"
-    assert "NOT MNIST" in dataset.warning
-    with pytest.raises(Unreachable, match="cannot be reached"):
-        quiet("mnist")
-    with pytest.raises(Unreachable, match="cannot be reached"):
-        quiet("fashion")
-
-
 def test_drawn_digits_are_cached_and_a_damaged_cache_is_drawn_again(monkeypatch):
     first = quiet("synthetic")
     cached = data.cache_folder() / data.SYNTHETIC_CACHE
@@ -158,81 +141,6 @@ def test_a_home_that_cannot_be_written_to_costs_only_the_cache(tmp_path, monkeyp
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
     assert len(quiet("synthetic").images) == 100
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """A server on this machine in the place of the real one; `answers` maps path to its bytes."""
-    book = SimpleNamespace(answers={}, requests=[])
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            book.requests.append(self.path)
-            answer = book.answers.get(self.path)
-            if answer == "hang":
-                time.sleep(1)
-                return
-            self.send_response(404 if answer is None else 200)
-            self.end_headers()
-            self.wfile.write(answer or b"")
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
-        monkeypatch.setattr(download, "ORIGIN", f"http://127.0.0.1:{listening.server_port}/")
-        yield book
-        listening.shutdown()
-
-
-def publish(server, monkeypatch, tmp_path):
-    """Have the server hold an mnist.npz whose hash is the published one."""
-    content = Path(write_npz(tmp_path / "published.npz", x_train=IMAGES)).read_bytes()
-    server.answers["/mnist.npz"] = content
-    digest = "sha256:" + hashlib.sha256(content).hexdigest()
-    monkeypatch.setattr(data, "MNIST", ("mnist.npz", digest))
-
-
-def test_a_download_is_checked_and_cached(server, monkeypatch, tmp_path):
-    publish(server, monkeypatch, tmp_path)
-    np.testing.assert_array_equal(quiet("auto").images[..., 0], IMAGES)
-    assert quiet("mnist").name == "MNIST"
-    assert server.requests == ["/mnist.npz"]
-    assert [path.name for path in data.cache_folder().iterdir()] == ["mnist.npz"]
-
-
-def test_fashion_mnist(server, monkeypatch):
-    content = gzip.compress(idx(IMAGES))
-    name = "fashion-mnist/train-images-idx3-ubyte.gz"
-    server.answers[f"/{name.split('/')[1]}"] = content
-    monkeypatch.setattr(data, "FASHION", (name, "md5:" + hashlib.md5(content).hexdigest()))
-    np.testing.assert_array_equal(quiet("fashion").images[..., 0], IMAGES)
-
-
-def test_a_download_that_goes_wrong(server, monkeypatch, tmp_path):
-    publish(server, monkeypatch, tmp_path)
-    server.answers["/mnist.npz"] += b"!"
-    with pytest.raises(UserError, match="another file than the published one"):
-        quiet("mnist")
-    server.answers["/mnist.npz"] = None
-    with pytest.raises(Unreachable, match="answered 404"):
-        quiet("mnist")
-    server.answers["/mnist.npz"] = "hang"
-    monkeypatch.setattr(download, "SECONDS_WITHOUT_A_BYTE", 0.2)
-    with pytest.raises(Unreachable, match=r"nothing for 0\.2 s"):
-        quiet("mnist")
-    assert not (data.cache_folder() / "mnist.npz").exists()
-
-
-def test_a_cached_file_with_another_hash_is_refused_and_left(tmp_path):
-    path = data.cache_folder() / "mnist.npz"
-    path.parent.mkdir(parents=True)
-    write_npz(path, x_train=IMAGES)
-    before = path.read_bytes()
-    with pytest.raises(UserError, match="not the published file"):
-        quiet("mnist")
-    assert path.read_bytes() == before
 
 
 @needs_mnist
