@@ -102,9 +102,9 @@ def fill(page: str) -> str:
 
 def main() -> int:
     for path in PAGES:
-        old = path.read_text()
+        old = path.read_text(encoding="utf-8")
         if (new := fill(old)) != old:
-            path.write_text(new)
+            path.write_text(new, encoding="utf-8")
             print(f"{path.relative_to(REPOSITORY)} updated")
     print(reproductions.all_runs())
     return 0

@@ -43,7 +43,7 @@ def keep(run: Run, title: str, design: Design, steps: int, folder: Path) -> None
     save_weights(folder, design.averages, "average")
     config = run.config()
     config |= {"data": config["data"] | {"source": "mnist"}, "steps": steps}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     pictures = PICTURES / design.name
     pictures.mkdir(parents=True, exist_ok=True)
     draw_curves(as_means(read_metrics(run.metrics), design.d_loss_terms), run.grid("curves"))

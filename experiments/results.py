@@ -24,7 +24,7 @@ from gan.support.errors import UserError  # noqa: E402
 def machine() -> str:
     """Describe this machine, for instance `2 cores of an AMD EPYC at 2.6 GHz, no GPU`."""
     try:
-        cpu = Path("/proc/cpuinfo").read_text()
+        cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
         model = re.search(r"model name\s*: (.*)", cpu)[1].split(" @")[0].strip()
         megahertz = float(re.search(r"cpu MHz\s*: (.*)", cpu)[1])
         model += f" at {megahertz / 1000:.1f} GHz"
@@ -70,14 +70,14 @@ def labels(mnist: Mnist) -> tuple[np.ndarray, np.ndarray]:
 
 def stored(path: Path, otherwise: dict | None = None) -> dict:
     """Return what `path` holds; if there is no such file, `otherwise`."""
-    return json.loads(path.read_text()) if path.exists() or otherwise is None else otherwise
+    return json.loads(path.read_bytes()) if path.exists() or otherwise is None else otherwise
 
 
 def store(path: Path, command: str, result: dict) -> dict:
     """Write `result` as JSON, with its command, date and machine; return all that is written."""
     origin = {"command": command, "date": date.today().isoformat(), "machine": machine()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(origin | result | origin, indent=2) + "\n")
+    path.write_text(json.dumps(origin | result | origin, indent=2) + "\n", encoding="utf-8")
     return origin | result | origin
 
 

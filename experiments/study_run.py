@@ -93,11 +93,12 @@ class StudyRun:
         known = {"log": self.losses(steps), **self.origin} | self.measured(steps) | figures
         found = stored(self.path, {}) | {str(steps): known}
         with replacing(self.path) as temporary:
-            temporary.write_text(json.dumps(found, indent=2) + "\n")
+            temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
     def losses(self, steps: int) -> str | None:
         """The line of the log after `steps`, or None if it has none."""
-        log = self.run.metrics.read_text().splitlines() if self.run.metrics.exists() else []
+        path = self.run.metrics
+        log = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return log[steps] if steps < len(log) else None
 
     def grids(self) -> dict[int, str]:

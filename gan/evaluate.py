@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(table(result))
     if target:
         with disk_errors("written", target), replacing(target) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n")
+            temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         print(f"\n{shown_path(target)}")
     if target and not options.json:
         with disk_errors("written", trained.images):

@@ -84,11 +84,11 @@ def check_complete(root: Path) -> None:
     run = root / "experiments" / "run"
     try:
         for checkpoint in run.glob("checkpoints/step-*"):
-            json.loads((checkpoint / "checkpoint.json").read_text())  # its last file
+            json.loads((checkpoint / "checkpoint.json").read_bytes())  # its last file
         if (run / "config.json").exists():
-            json.loads((run / "config.json").read_text())
+            json.loads((run / "config.json").read_bytes())
         for page in root.glob("images/run/index.html"):
-            if not page.read_text().endswith("</html>\n"):
+            if not page.read_text(encoding="utf-8").endswith("</html>\n"):
                 raise ValueError(page)
         for picture in root.glob("images/run/[!.]*.[pg][ni][gf]"):
             with Image.open(picture) as image:
@@ -122,12 +122,12 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     ),
     "config truncated": lambda run: truncate(run / "config.json"),
     "config deleted": lambda run: (run / "config.json").unlink(),
-    "config of other types": lambda run: (run / "config.json").write_text('{"design": 1}'),
+    "config of other types": lambda run: (run / "config.json").write_bytes(b'{"design": 1}'),
     "metrics truncated": lambda run: truncate(run / "metrics.csv"),
     "metrics bit-flipped": lambda run: flip(run / "metrics.csv"),
     "metrics deleted": lambda run: (run / "metrics.csv").unlink(),
-    "lock of a dead process": lambda run: (run / "lock").write_text("999999999\n"),
-    "temporary files left": lambda run: (run / ".999999999.tmp.config.json").write_text("{"),
+    "lock of a dead process": lambda run: (run / "lock").write_bytes(b"999999999\n"),
+    "temporary files left": lambda run: (run / ".999999999.tmp.config.json").write_bytes(b"{"),
     "clock gone back": lambda run: [os.utime(path, (1, 1)) for path in run.rglob("*")],
     "clock gone ahead": lambda run: [os.utime(path, (2**32, 2**32)) for path in run.rglob("*")],
 }
@@ -212,7 +212,7 @@ def second_process(place: Place) -> None:
 
 def grid_damaged(place: Place) -> None:
     root, _ = place.begun("damaged-grid")
-    (root / "images" / "run" / "0.png").write_text("damaged")
+    (root / "images" / "run" / "0.png").write_bytes(b"damaged")
     code, _, err = finish(place.train(root))
     expect(code == 0, f"a damaged picture ended it with code {code}: {err[-300:]}")
     expect(written(root)["variables"] == place.expected["variables"], "it ended with other bytes")

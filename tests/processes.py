@@ -53,7 +53,7 @@ def written(root: Path, name: str = "run") -> dict[str, bytes]:
     """Everything a run of `name` leaves that must not depend on how often it was killed."""
     run = root / "experiments" / name
     newest = max((run / "checkpoints").glob("step-*"))
-    record = json.loads((newest / "checkpoint.json").read_text())
+    record = json.loads((newest / "checkpoint.json").read_bytes())
     files = [run / "metrics.csv", *(root / "images" / name).iterdir()]
     # The page names the folder that the run lies in.
     contents = {path.name: path.read_bytes() for path in files if path.suffix != ".html"}

@@ -34,7 +34,7 @@ def test_a_run_is_measured(tmp_path, data, capsys):
     assert run_here(evaluate.main, *options, "--count", COUNT) == 0
     out = capsys.readouterr().out
     assert "run 'dense-sgd': dense-sgd, 3 steps on mnist.npz; drawing 200 images" in out
-    result = json.loads((tmp_path / "experiments" / "dense-sgd" / "evaluation.json").read_text())
+    result = json.loads((tmp_path / "experiments" / "dense-sgd" / "evaluation.json").read_bytes())
     assert (result["design"], result["steps"], result["count"]) == ("dense-sgd", 3, COUNT)
     figures, floor = result["figures"], result["floor"]
     assert figures.keys() == floor.keys() == {*metrics.FIGURES, "digits"}
@@ -52,7 +52,7 @@ def test_copies_of_training_images_show(tmp_path, data, capsys):
     options = ("--npz", tmp_path / "copies.npz", "--data", data, "--json", tmp_path / "a.json")
     assert run_here(evaluate.main, *options, "--count", COUNT - 50) == 0
     assert f"copies.npz: the first {COUNT - 50} of {COUNT} images" in capsys.readouterr().out
-    result = json.loads((tmp_path / "a.json").read_text())
+    result = json.loads((tmp_path / "a.json").read_bytes())
     assert result["figures"]["nearest_training_image"] < 0.01
     assert result["figures"]["coverage"] > 0.5
     assert result["floor"]["nearest_training_image"] == 1
@@ -68,7 +68,7 @@ def test_images_are_compared_with_the_test_images(tmp_path, capsys):
         np.savez(tmp_path / "a.npz", images=these)
         options = ("--data", tmp_path / "mnist.npz", "--json", tmp_path / "a.json")
         assert run_here(evaluate.main, "--npz", tmp_path / "a.npz", *options) == 0
-        found[name] = json.loads((tmp_path / "a.json").read_text())
+        found[name] = json.loads((tmp_path / "a.json").read_bytes())
     assert found["same"]["figures"]["frechet_distance"] == pytest.approx(0, abs=1e-3)
     assert found["same"]["figures"]["coverage"] == 1
     assert found["same"]["figures"]["nearest_training_image"] == pytest.approx(1)
@@ -88,7 +88,7 @@ def test_the_file_that_generate_writes_gives_the_figures_of_the_run(tmp_path, da
     of_file = ("--npz", images, "--data", data, "--json", results[1])
     for words in (of_run, of_file):
         assert run_here(evaluate.main, *words) == 0
-    one, other = (json.loads(path.read_text())["figures"] for path in results)
+    one, other = (json.loads(path.read_bytes())["figures"] for path in results)
     assert one == other
 
 
@@ -103,13 +103,13 @@ def test_the_page_is_of_the_newest_checkpoint(tmp_path, small_data):
     page = run.images / "index.html"
     page.unlink()
     evaluate.publish_again(run, design)
-    assert "9 of 9 steps" in page.read_text()
+    assert "9 of 9 steps" in page.read_text(encoding="utf-8")
 
     # A newest checkpoint that is damaged, and a run that is gone.
     assert run_here(train.main, *options, "--steps", 12) == 0
     (run.checkpoints.path(12) / "metrics.csv").unlink()
     evaluate.publish_again(run, design)
-    assert "9 of 12 steps" in page.read_text()
+    assert "9 of 12 steps" in page.read_text(encoding="utf-8")
     page.unlink()
     shutil.rmtree(run.folder)
     evaluate.publish_again(run, design)
@@ -131,11 +131,11 @@ def test_without_mnist_it_says_what_to_do(tmp_path):
 def test_what_is_shipped_measures_as_the_table_says(tmp_path, name, kind):
     """Half precision moves the figures of seed 0 by less than another seed would."""
     folder = REFERENCE / name
-    stored = json.loads((folder / "result.json").read_text())["float32"][0]
+    stored = json.loads((folder / "result.json").read_bytes())["float32"][0]
     options = ["--shipped", "--design", name, "--data", REAL_MNIST]
     options += ["--average"] if kind == "average" else []
     assert run_here(evaluate.main, *options, "--json", tmp_path / "a.json") == 0
-    result = json.loads((tmp_path / "a.json").read_text())
+    result = json.loads((tmp_path / "a.json").read_bytes())
     assert result["compared_with"] == "MNIST"
     found = result["figures"]
     assert found["frechet_distance"] == pytest.approx(stored[kind]["frechet_distance"], rel=0.02)

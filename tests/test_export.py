@@ -107,15 +107,15 @@ def test_figures_of_a_kept_checkpoint_are_not_those_of_the_run(copy, tmp_path, c
     for options in ((), ("--json", tmp_path / "a.json")):
         assert run_here(evaluate.main, *words, "--step", 4, *options) == 0
     assert "dense-sgd, 4 of 9 steps on small.npz; drawing 100 images" in capsys.readouterr().out
-    assert json.loads((tmp_path / "a.json").read_text())["steps"] == 4
+    assert json.loads((tmp_path / "a.json").read_bytes())["steps"] == 4
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file()} == before
     assert run_here(evaluate.main, *words) == 0
-    assert json.loads(run.results(average=False).read_text())["steps"] == 9
+    assert json.loads(run.results(average=False).read_bytes())["steps"] == 9
 
 
 def generators(page):
     """The generators of the nets on a page."""
-    text = re.search(r'type="application/json">(.*?)</script>', page.read_text())[1]
+    text = re.search(r'type="application/json">(.*?)</script>', page.read_text(encoding="utf-8"))[1]
     return [(*net["generators"], net["length"]) for net in json.loads(text)["nets"]]
 
 
@@ -170,29 +170,32 @@ def test_the_list_of_runs(copy, capsys):
     }
     folder = copy / "experiments"
     (folder / "notes").mkdir()  # no run
-    (folder / "README.md").write_text("of the project")
+    (folder / "README.md").write_text("of the project", encoding="utf-8")
     (folder / "reference").mkdir()
-    (folder / "reference" / "config.json").write_text("{}")
+    (folder / "reference" / "config.json").write_text("{}", encoding="utf-8")
 
     run = Run("long", copy)
     shutil.rmtree(run.checkpoints.path(9))
     (run.checkpoints.path(2) / "variables.index").unlink()
-    config = json.loads((folder / "short" / "config.json").read_text())
+    config = json.loads((folder / "short" / "config.json").read_bytes())
     for name, design, recipe in (("mine", "my-gan", {"width": 3}), ("odd", "dense", {"steps": -1})):
         shutil.copytree(folder / "short", folder / name)
         [checkpoint] = (folder / name).glob("checkpoints/*/checkpoint.json")
         changed = config | {"design": design, "recipe": config["recipe"] | recipe}
-        (folder / name / "config.json").write_text(json.dumps(changed))
-        record = json.loads(checkpoint.read_text()) | {"config": changed}
-        checkpoint.write_text(json.dumps(record))
+        (folder / name / "config.json").write_text(json.dumps(changed), encoding="utf-8")
+        record = json.loads(checkpoint.read_bytes()) | {"config": changed}
+        checkpoint.write_text(json.dumps(record), encoding="utf-8")
     shutil.copytree(folder / "short", folder / "bad")
     (folder / "bad" / "checkpoints" / "step-00000004" / "checkpoint.json").unlink()
     (folder / "lost" / "checkpoints" / "step-00000001").mkdir(parents=True)
     for name in ("early", "ended"):
         (folder / name).mkdir()
-        (folder / name / "lock").write_text("4711\n")
+        (folder / name / "lock").write_text("4711\n", encoding="utf-8")
     shutil.copy(folder / "short" / "config.json", folder / "ended")
-    with (folder / "early" / "lock").open() as early, (folder / "short" / "lock").open() as short:
+    with (
+        (folder / "early" / "lock").open("rb") as early,
+        (folder / "short" / "lock").open("rb") as short,
+    ):
         fcntl.flock(early, fcntl.LOCK_EX)
         fcntl.flock(short, fcntl.LOCK_EX)
         found = table(copy, capsys)

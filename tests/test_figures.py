@@ -13,7 +13,7 @@ from gan.designs import DESIGNS
 
 @pytest.mark.parametrize("path", report.PAGES, ids=lambda path: path.name)
 def test_pages_show_what_was_measured(path):
-    page = path.read_text()
+    page = path.read_text(encoding="utf-8")
     assert report.fill(page) == page
 
 
@@ -28,15 +28,15 @@ def test_the_modules_say_what_was_measured():
 
 
 def test_the_tests_that_fidelity_names_exist():
-    page = (report.REPOSITORY / "experiments" / "fidelity.md").read_text()
+    page = (report.REPOSITORY / "experiments" / "fidelity.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)", page))
     assert len(named) > 20
     for path, test in named:
-        assert f"def {test}(" in (report.REPOSITORY / path).read_text(), test
+        assert f"def {test}(" in (report.REPOSITORY / path).read_text(encoding="utf-8"), test
 
 
 def test_every_table_stands_on_a_page():
     """One that had lost its marks would stay as it is, whatever is measured."""
-    pages = "".join(path.read_text() for path in report.PAGES)
+    pages = "".join(path.read_text(encoding="utf-8") for path in report.PAGES)
     marks = [re.findall(rf"<!-- {end}([a-z-]+) -->", pages) for end in ("", "/")]
     assert sorted(marks[0]) == sorted(marks[1]) == sorted(report.TABLES)

@@ -1,6 +1,8 @@
 """Every file that a run or a command writes is whole or absent."""
 
+import ast
 import os
+import re
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,7 +10,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from conftest import built
+from conftest import REPOSITORY, built
 
 from gan.cli.options import a_file
 from gan.evaluation.archive import archive_of
@@ -24,6 +26,7 @@ from gan.support.errors import UserError, disk_errors
 from gan.support.files import sweep
 
 IMAGES = np.zeros((4, 12, 12, 1), np.uint8)
+OPEN_BYTES = ("Image", "os", "archive", "npz")  # whose `open` reads or writes bytes
 
 
 def write_archive(path):
@@ -101,7 +104,7 @@ def test_a_closed_pipe_is_no_disk_error():
 
 
 def test_a_checkpoint_that_cannot_be_written_is_not_there(tmp_path, monkeypatch):
-    (tmp_path / "metrics.csv").write_text("step\n")
+    (tmp_path / "metrics.csv").write_text("step\n", encoding="utf-8")
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     checkpoints.folder.mkdir()
     design = SimpleNamespace(all_variables=[keras.Variable(np.zeros(3))], averages=[])
@@ -112,3 +115,21 @@ def test_a_checkpoint_that_cannot_be_written_is_not_there(tmp_path, monkeypatch)
     assert list(checkpoints.folder.iterdir()) == []
     checkpoints.save(3, design, {}, tmp_path / "metrics.csv")
     assert checkpoints.steps() == [3]
+
+
+def opens_text(call: ast.Call) -> bool:
+    """Whether a call opens a text file without naming the encoding."""
+    owner, _, name = ast.unparse(call.func).rpartition(".")
+    if name not in ("open", "fdopen", "read_text", "write_text") or owner in OPEN_BYTES:
+        return False
+    return not re.search(r"encoding=|'[rwax]b'", ast.unparse(call))
+
+
+def test_every_text_file_is_read_and_written_as_utf_8():
+    """Ruff's PLW1514 sees only calls on what it knows to be a path."""
+    folders = [REPOSITORY / name for name in ("gan", "experiments", "tests")]
+    for path in [path for folder in folders for path in folder.rglob("*.py")]:
+        calls = [
+            node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)
+        ]
+        assert [call.lineno for call in calls if opens_text(call)] == [], path

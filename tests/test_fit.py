@@ -61,7 +61,7 @@ def test_fit_computes_what_the_loop_does_and_goes_on_from_its_files(name, tmp_pa
     for net, old in zip(nets, before, strict=True):
         assert_changed(old[:1], values(net.trainable_variables[:1]))  # the first layer's kernel
     shown = capfd.readouterr().out
-    with (tmp_path / "log.csv").open() as file:
+    with (tmp_path / "log.csv").open(encoding="utf-8") as file:
         [row] = csv.DictReader(file)
     for loss, value in zip(fitted.loss_names, losses, strict=True):
         assert history[loss] == pytest.approx([value], abs=1e-5)

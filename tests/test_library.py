@@ -26,7 +26,7 @@ SHORTER = {  # what the test of the notebook replaces, each exactly once
 
 
 def cells():
-    found = json.loads(NOTEBOOK.read_text())["cells"]
+    found = json.loads(NOTEBOOK.read_bytes())["cells"]
     return [cell for cell in found if cell["cell_type"] == "code"]
 
 
@@ -77,7 +77,7 @@ def test_the_notebook_shows_what_it_gave():
     }
     assert {output.get("name", "stdout") for output in outputs} == {"stdout"}
     assert [cell["execution_count"] for cell in cells()] == list(range(1, len(cells()) + 1))
-    text = NOTEBOOK.read_text()
+    text = NOTEBOOK.read_text(encoding="utf-8")
     assert not re.search(r"/(home|root|tmp|work|Users)/|several operations at a time", text)
     assert len(text) < 1e6
 

@@ -55,7 +55,7 @@ def a_signal_while_a_grid_is_drawn(cut):
 
 def a_kill_that_leaves_a_torn_log(cut):
     the_end_of_steps(cut)
-    with cut.run.metrics.open("a") as log:
+    with cut.run.metrics.open("a", encoding="utf-8") as log:
         log.write("3,0.5,0.5,0.5\n4,0.5")
 
 
@@ -94,7 +94,7 @@ def python(cut):
 def evaluations(cut):
     """Their log has rows of steps that will run again, and a torn one."""
     assert cut.train("--steps", 30) == 0
-    with cut.run.evaluations.open("a") as file:
+    with cut.run.evaluations.open("a", encoding="utf-8") as file:
         file.write("25,other" + ",9" * 7 + "\n26,last" + ",nan" * 7 + "\n")
         file.write("40,last" + ",9" * 7 + "\n40,aver")
 

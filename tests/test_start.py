@@ -86,7 +86,9 @@ print(gan.generator(gan.generator.inputs[0]).shape)
 @pytest.mark.slow
 def test_readmes_python_example_prints_nothing_of_its_own(tmp_path, small_data):
     """As it stands on the page, only shorter, and in a folder of its own."""
-    [script] = re.findall("```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    [script] = re.findall(
+        "```python\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     for long, short in (
         ("steps=3000", "steps=2"),
         ('run="mine"', f'run=Run("mine", {str(tmp_path)!r})'),

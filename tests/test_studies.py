@@ -24,7 +24,7 @@ def test_every_row_is_a_training(name, title, row):
 def test_stored_figures_stand_where_the_study_looks_for_them(name):
     if not (path := REFERENCE / STUDIES[name].file).exists():
         return  # a study that is yet to be run
-    rows = json.loads(path.read_text())
+    rows = json.loads(path.read_bytes())
     for key in STUDIES[name].place:
         rows = rows[key]
     assert rows.keys() & STUDIES[name].rows.keys()
@@ -37,13 +37,13 @@ def test_a_measurement_counts_until_the_run_is_started_over(small_data, tmp_path
     assert training.total == 2 * 4
     assert training.arguments(4) == ["dcgan", "--batch-size", "64", "--steps", "4"]
     training.run.folder.mkdir(parents=True)
-    training.run.metrics.write_text("step,d_loss\n0,0.5\n1,0.4\n")
+    training.run.metrics.write_text("step,d_loss\n0,0.5\n1,0.4\n", encoding="utf-8")
     training.remember(2, {"last": 3.0})
     training.remember(2, {"average": 2.0})
     known = {"log": "1,0.4", "commit": "1", "last": 3.0, "average": 2.0}
     assert StudyRun(row, 1, tmp_path).measured(2) == known
     assert StudyRun(row, 1, tmp_path, real="train").measured(2) == {}
-    training.run.metrics.write_text("step,d_loss\n0,0.5\n1,0.3\n")
+    training.run.metrics.write_text("step,d_loss\n0,0.5\n1,0.3\n", encoding="utf-8")
     assert training.measured(2) == {}
 
 

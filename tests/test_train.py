@@ -49,11 +49,11 @@ def test_what_a_run_writes(whole_run, small_data):
         *("training.gif", "curves.png", "index.html"),
     }
     assert Image.open(run.grid("final")).size == (5 * 28 * 3, 5 * 28 * 3)
-    config = json.loads((run.folder / "config.json").read_text())
+    config = json.loads((run.folder / "config.json").read_bytes())
     assert config["recipe"]["batch_size"] == 8
     assert config["recipe"]["beta_1"] == 0.5
     assert config["data"]["source"] == small_data
-    rows = list(csv.DictReader(run.metrics.open()))
+    rows = list(csv.DictReader(run.metrics.open(encoding="utf-8")))
     assert [int(row["step"]) for row in rows] == list(range(LENGTH))
     assert set(rows[0]) == {"step", "d_loss", "d_accuracy", "g_loss"}
     assert float(rows[0]["d_loss"]) == pytest.approx(np.log(2), abs=0.3)
@@ -88,7 +88,7 @@ def test_two_processes_do_not_train_one_run_and_a_signal_stops_it(tmp_path, smal
     assert (code, err) == (128 + signal.SIGTERM, "")
     [stopped_at] = run.checkpoints.steps()
     assert f"stopped after step {stopped_at:,} of 1,000,000; everything is saved" in out
-    assert len(run.metrics.read_text().splitlines()) == 1 + stopped_at
+    assert len(run.metrics.read_text(encoding="utf-8").splitlines()) == 1 + stopped_at
     with run.locked():  # the lock died with it
         pass
 
@@ -120,7 +120,7 @@ def test_training_outlives_the_reader_of_its_output(tmp_path, small_data, monkey
     os.close(reader)
     monkeypatch.setattr(progress.CONSOLE, "quiet", False)  # what it becomes must not last
     command = small_run(tmp_path, small_data, "--steps", 5, design="dense-sgd")
-    with os.fdopen(writer, "w") as stdout, redirect_stdout(stdout):
+    with os.fdopen(writer, "w", encoding="utf-8") as stdout, redirect_stdout(stdout):
         run_here(train.main, *command)
     assert Run("dense-sgd", tmp_path).checkpoints.steps() == [5]
 

@@ -22,7 +22,7 @@ def read_evaluations(path: Path, until: int) -> list[dict]:
     """
     rows = []
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 try:
                     figures = {name: float(row[name]) for name in FIGURES}
@@ -50,7 +50,7 @@ def write_evaluations(path: Path, rows: list[dict]) -> None:
     if not rows:
         remove(path)
         return
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -27,7 +27,7 @@ def read_metrics(path: Path) -> Columns:
     Raises OSError, also if the file is not such a table.
     """
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:
             names = file.readline().strip().split(",")
             rows = np.array([line.split(",") for line in file], np.float64)
         return dict(zip(names, rows.reshape(-1, len(names)).T, strict=True))

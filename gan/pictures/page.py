@@ -74,8 +74,9 @@ def write_page(
     }
     # Only this character could end the script element.
     text = json.dumps(content).replace("<", "\\u003c")
+    page = TEMPLATE.read_text(encoding="utf-8").replace("RUN", text, 1)
     with replacing(run.images / "index.html") as temporary:
-        temporary.write_text(TEMPLATE.read_text().replace("RUN", text, 1))
+        temporary.write_text(page, encoding="utf-8")
 
 
 def encoded(path: Path) -> str:
@@ -89,7 +90,7 @@ def result(run: Run, done: int, average: bool) -> list[tuple[str, ...]]:
     Results of more than `done` steps are of a run that was since started over.
     """
     try:
-        found = json.loads(run.results(average).read_text())
+        found = json.loads(run.results(average).read_bytes())
         if found["steps"] > done:
             return []
         averaged = " of the averaged generator" if average else ""

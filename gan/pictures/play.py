@@ -39,10 +39,11 @@ def write_play_page(path: Path, title: str, trained: Sequence[tuple[Design, str,
     weights = Weights()
     nets = [entry(weights, *each) for each in trained]
     text = json.dumps({"title": title, "nets": nets}).replace("<", "\\u003c")
-    parts = {"NETS_JS": NETS.read_text(), "PAGE": text, "WEIGHTS": weights.text()}
-    page = re.sub("|".join(parts), lambda mark: parts[mark[0]], TEMPLATE.read_text())
+    parts = {"NETS_JS": NETS.read_text(encoding="utf-8"), "PAGE": text, "WEIGHTS": weights.text()}
+    template = TEMPLATE.read_text(encoding="utf-8")
+    page = re.sub("|".join(parts), lambda mark: parts[mark[0]], template)
     with replacing(path) as temporary:
-        temporary.write_text(page)
+        temporary.write_text(page, encoding="utf-8")
 
 
 def entry(weights: Weights, design: Design, length: str, generators: tuple) -> dict:

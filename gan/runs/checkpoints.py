@@ -71,7 +71,8 @@ class Checkpoints:
                 record[name] = _digest(variables)
             shutil.copyfile(metrics, temporary / "metrics.csv")
             record |= {"metrics": _file_digest(metrics), "config": config}
-            (temporary / "checkpoint.json").write_text(json.dumps(record, indent=2) + "\n")
+            text = json.dumps(record, indent=2) + "\n"
+            (temporary / "checkpoint.json").write_text(text, encoding="utf-8")
         # Later checkpoints are damaged and were skipped; they must not replace good ones.
         for old in [other for other in self.steps() if other <= step][:-KEEP]:
             if not kept_every or old % kept_every:
@@ -129,7 +130,7 @@ class Checkpoints:
     def record(self, step: int) -> dict | None:
         """The content of checkpoint.json, or None if it is missing or damaged."""
         try:
-            record = json.loads((self.path(step) / "checkpoint.json").read_text())
+            record = json.loads((self.path(step) / "checkpoint.json").read_bytes())
             identity(record["config"])
             return record if record.keys() >= {"step", "variables", "metrics"} else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -20,7 +20,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of the run in `folder`. Raises UserError if another process holds it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("a+")
+        lock = (folder / "lock").open("a+", encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"{error.filename} cannot be written: {error.strerror}; choose another --root"
@@ -52,7 +52,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def holder(folder: Path) -> str | None:
     """The number of the process that holds the lock of the run in `folder`, or None."""
-    with suppress(OSError), (folder / "lock").open() as lock:
+    with suppress(OSError), (folder / "lock").open(encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

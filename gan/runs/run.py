@@ -75,7 +75,7 @@ class Run:
         """
         path = self.folder / "config.json"
         try:
-            if is_config(config := json.loads(path.read_text())):
+            if is_config(config := json.loads(path.read_bytes())):
                 return config
         except NotADirectoryError:
             self.check_folders()
@@ -155,12 +155,12 @@ class Run:
         for folder in (self.folder, self.checkpoints.folder, self.images):
             sweep(folder)
         with replacing(self.folder / "config.json") as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
         with replacing(self.metrics) as temporary:
             if step:  # the log up to the checkpoint only: later steps will run again
                 shutil.copyfile(self.checkpoints.path(step) / "metrics.csv", temporary)
             else:
-                temporary.write_text(",".join(["step", *metrics]) + "\n")
+                temporary.write_text(",".join(["step", *metrics]) + "\n", encoding="utf-8")
 
     # -- progress --------------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Run:
         # str of a float32 is the shortest text that reads back as the same number.
         writer.writerows([step, *map(str, row)] for step, row in enumerate(values, first_step))
         try:
-            with self.metrics.open("a") as file:
+            with self.metrics.open("a", encoding="utf-8") as file:
                 file.write(text.getvalue())
         except OSError as error:
             error.filename = str(self.metrics)

@@ -43,7 +43,7 @@ class Shipped:
         """The config of its training, like `Run.config`. Raises UserError if there is none."""
         if not (self.folder / "config.json").exists():
             raise UserError(f"no weights of {self.name} come with the project")
-        return json.loads((self.folder / "config.json").read_text())
+        return json.loads((self.folder / "config.json").read_bytes())
 
     def results(self, average: bool) -> None:
         """None: results of shipped weights are not stored."""

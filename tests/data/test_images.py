@@ -68,7 +68,7 @@ def test_a_folder_of_idx_files(tmp_path, packed):
 def test_a_folder_of_images_in_order_of_name(tmp_path):
     for index in (3, 1, 2):
         Image.fromarray(IMAGES[index]).save(tmp_path / f"{index}.png")
-    (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / "notes.txt").write_text("not an image", encoding="utf-8")
     np.testing.assert_array_equal(quiet(str(tmp_path)).images[..., 0], IMAGES[1:4])
 
 
@@ -138,7 +138,7 @@ def test_drawn_digits_are_cached_and_a_damaged_cache_is_drawn_again(monkeypatch)
 
 
 def test_a_home_that_cannot_be_written_to_costs_only_the_cache(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
     assert len(quiet("synthetic").images) == 100
 

@@ -174,7 +174,7 @@ def test_a_run_moves_between_numbers_of_devices(tmp_path, small_data, monkeypatc
         assert (steps == 3) or f"going on after step {steps - 3}" in out
         assert (steps != 6) or "was on 1 CPU, and is on 2 CPUs; its bytes may differ" in out
         assert (steps != 9) or "was on 2 CPUs, and is on 1 CPU; its bytes may differ" in out
-    rows = Run("dense-sgd", tmp_path).metrics.read_text().splitlines()
+    rows = Run("dense-sgd", tmp_path).metrics.read_text(encoding="utf-8").splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == [str(step) for step in range(9)]
 
     error = refusal(train.main, *common[:-1], 1, "--devices", 2, "--name", "few")
@@ -183,7 +183,7 @@ def test_a_run_moves_between_numbers_of_devices(tmp_path, small_data, monkeypatc
 
 
 def test_what_was_counted_in_the_graph_is_what_the_nets_come_to():
-    measured = json.loads(scale.RESULT.read_text())
+    measured = json.loads(scale.RESULT.read_bytes())
     for name, cases in measured["designs"].items():
         # What the graph exchanges beside the gradients: one float32 for each loss and accuracy.
         extra = cases["2"]["bytes_in_graph"] - cases["2"]["bytes_of_gradients"]

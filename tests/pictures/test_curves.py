@@ -12,7 +12,7 @@ from gan.pictures.curves import POINTS, as_means, draw_curves, read_metrics, thi
 def write_log(path, steps, **columns):
     rows = zip(range(steps), *columns.values(), strict=True)
     text = "".join(",".join(map(str, row)) + "\n" for row in rows)
-    path.write_text(",".join(["step", *columns]) + "\n" + text)
+    path.write_text(",".join(["step", *columns]) + "\n" + text, encoding="utf-8")
     return path
 
 

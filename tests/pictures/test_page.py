@@ -51,7 +51,7 @@ def run(quick_runs, tmp_path_factory, small_data):
 
 
 def content(run):
-    text = (run.images / "index.html").read_text()
+    text = (run.images / "index.html").read_text(encoding="utf-8")
     return text, json.loads(re.search(r'type="application/json">(.*?)</script>', text)[1])
 
 
@@ -100,7 +100,7 @@ def test_results_of_a_run_that_was_since_started_over_are_not_shown(tmp_path):
     other, figures = Run("other", tmp_path), dict.fromkeys(FIGURES, 1.0)
     other.folder.mkdir(parents=True)
     found = {"count": 100, "steps": 7, "figures": figures, "floor": figures}
-    other.results(average=False).write_text(json.dumps(found))
+    other.results(average=False).write_text(json.dumps(found), encoding="utf-8")
     assert len(page.result(other, done=7, average=False)) == 1 + len(FIGURES)
     assert page.result(other, done=6, average=False) == []
 
@@ -127,7 +127,7 @@ def test_what_the_user_named_cannot_break_out_of_the_page(run, tmp_path):
     other = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
     config = other.config()
     config["data"]["name"] = "</script><script>alert(1)</script>"
-    (other.folder / "config.json").write_text(json.dumps(config))
+    (other.folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     page.write_page(other, read_metrics(other.metrics), [], 7, 7, [])
     text, found = content(other)
     assert "alert(1)</script>" not in text
@@ -137,7 +137,7 @@ def test_what_the_user_named_cannot_break_out_of_the_page(run, tmp_path):
 def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data, capsys):
     run = Run("mine", tmp_path)
     run.folder.mkdir(parents=True)
-    run.results(False).write_text('{"file": "a.npz"}')  # what gan.evaluate --npz writes
+    run.results(False).write_bytes(b'{"file": "a.npz"}')  # what gan.evaluate --npz writes
     gan = GAN(name="mine")
     dataset = load_images(small_data)
     gan.train(epochs=2, batch_size=8, sample_interval=2, run=run, dataset=dataset)
@@ -160,10 +160,10 @@ def test_a_run_whose_folder_is_gone_has_no_page(run, tmp_path):
 @pytest.mark.browser
 @pytest.mark.skipif(not BROWSER, reason="there is no Chromium here")
 def test_a_browser_shows_the_page(run, tmp_path):
-    text = (run.images / "index.html").read_text()
+    text = (run.images / "index.html").read_text(encoding="utf-8")
     text = text.replace("<title>", WATCH + "<title>", 1).replace("</html>", TRY + "</html>")
     text = text.replace('"total": 7, "training": false', '"total": 8, "training": true')
-    (tmp_path / "page.html").write_text(text)
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,900", "--dump-dom"]
     address = (tmp_path / "page.html").as_uri()

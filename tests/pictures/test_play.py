@@ -73,8 +73,8 @@ def in_browser(page, noises, folder, size="1200,900") -> dict:
     """What a real browser finds on the page."""
     tried = folder / "tried.html"
     script = TRY % json.dumps(noises.tolist())
-    text = page.read_text().replace("<style>", WATCH + "<style>", 1)
-    tried.write_text(text.replace("</html>", script + "</html>"))
+    text = page.read_text(encoding="utf-8").replace("<style>", WATCH + "<style>", 1)
+    tried.write_text(text.replace("</html>", script + "</html>"), encoding="utf-8")
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={size}"]
     command += [f"--user-data-dir={folder / 'browser'}", "--virtual-time-budget=120000"]
     done = subprocess.run([*command, "--dump-dom", tried.as_uri()], capture_output=True, text=True)
@@ -126,7 +126,7 @@ def test_what_the_page_holds(tmp_path, capsys):
     assert "dense, 30,000 steps" in out
     assert "dcgan, 11,750 steps" in out
     assert page.stat().st_size < 12e6
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:)', text)  # nothing is fetched
     content = json.loads(re.search(r'id="page" type="application/json">(.*?)</script>', text)[1])
     assert [net["name"] for net in content["nets"]] == ["dense", "dcgan"]
@@ -141,7 +141,8 @@ def test_a_run_may_have_the_name_of_a_mark(tmp_path, small_data, quick_runs, cap
     assert run_here(train.main, *command) == 0
     page = tmp_path / "page.html"
     assert run_here(export.main, *options, "--page", page) == 0
-    content = re.search(r'type="application/json">(.*?)</script>', page.read_text())[1]
+    text = page.read_text(encoding="utf-8")
+    content = re.search(r'type="application/json">(.*?)</script>', text)[1]
     assert json.loads(content)["title"] == "WEIGHTS"
     assert list(json.loads(content)["nets"][0]["generators"]) == ["last", "averaged"]
 

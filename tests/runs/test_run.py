@@ -53,9 +53,9 @@ def test_a_finished_run_says_so_and_can_be_made_longer_or_begun_anew(
     assert run.checkpoints.steps()[-1] == 12
     stale = run.images / "stale.png", run.evaluations
     for path in stale:
-        path.write_text("of the old run")
+        path.write_text("of the old run", encoding="utf-8")
     mine = run.images / "photo.jpg"
-    mine.write_text("of the user")
+    mine.write_text("of the user", encoding="utf-8")
     capsys.readouterr()
     assert run_here(train.main, *command, "--fresh") == 0
     assert "starting over; the run had 12 steps" in capsys.readouterr().out
@@ -95,7 +95,7 @@ def test_a_log_that_is_not_as_it_was_written_ends_the_run(
     err = capsys.readouterr().err
     assert "metrics.csv: the file is damaged; the checkpoint of step 3 is complete" in err
     assert run_here(train.main, *command, "--steps", 5) == 0
-    rows = run.metrics.read_text().splitlines()[1:]
+    rows = run.metrics.read_text(encoding="utf-8").splitlines()[1:]
     assert [int(row.split(",")[0]) for row in rows] == [0, 1, 2, 3, 4]
 
 
@@ -123,9 +123,9 @@ def test_a_run_says_that_it_goes_on_with_other_cores_or_versions(
     assert f"the run began with {versions}{tf.__version__}" in out
 
     path = tmp_path / "experiments" / "dense-sgd" / "config.json"
-    older = json.loads(path.read_text())
+    older = json.loads(path.read_bytes())
     assert older.pop("cores") == used + 1
-    path.write_text(json.dumps(older))
+    path.write_text(json.dumps(older), encoding="utf-8")
     assert "may differ" not in go_on(4)
 
 
@@ -150,7 +150,7 @@ def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch
     assert run_here(train.main, *command, "--steps", 2) == 0
     assert "NOT MNIST" in capsys.readouterr().err
     assert (
-        json.loads((tmp_path / "experiments/dense-sgd/config.json").read_text())["data"]["source"]
+        json.loads((tmp_path / "experiments/dense-sgd/config.json").read_bytes())["data"]["source"]
         == "synthetic"
     )
     other = tmp_path / "other.npz"
@@ -191,7 +191,7 @@ def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, mon
 
 def test_a_look_at_the_lock_does_not_refuse_a_training(tmp_path, monkeypatch):
     """`holder` takes the lock for an instant: here until the training waits for it."""
-    look = (tmp_path / "lock").open("a+")
+    look = (tmp_path / "lock").open("a+", encoding="utf-8")
     fcntl.flock(look, fcntl.LOCK_SH)
     sleep = lambda seconds: look.close() if seconds else None  # noqa: E731
     monkeypatch.setattr("gan.runs.lock.time.sleep", sleep)
@@ -259,7 +259,7 @@ def test_seeds_give_other_weights_and_other_batches(tmp_path, small_data):
         options = ("--seed", seed, "--name", f"seed-{seed}", "--steps", 1)
         assert run_here(train.main, *small_run(tmp_path, small_data, *options)) == 0
         run = Run(f"seed-{seed}", tmp_path)
-        first[seed] = run.metrics.read_text(), set(variables(run).values())
+        first[seed] = run.metrics.read_text(encoding="utf-8"), set(variables(run).values())
     assert first[0][0] != first[1][0]
     large = [{value for value in first[seed][1] if len(value) > 10_000} for seed in (0, 1)]
     assert not large[0] & large[1]

@@ -118,12 +118,12 @@ def test_a_run_keeps_it_and_draws_with_it(tmp_path, small_data, capsys):
     assert any(name.startswith("averages/") for name in first)
     final, average = (run.grid(name) for name in ("final", "final-average"))
     assert final.read_bytes() != average.read_bytes()
-    assert "final-average.png" in (run.images / "index.html").read_text()
+    assert "final-average.png" in (run.images / "index.html").read_text(encoding="utf-8")
 
     capsys.readouterr()
     train_to(35, "--average-decay", 0.5)
     assert "average_decay was 0.999, and is 0.5 from here on" in capsys.readouterr().out
-    run.results(average=True).write_text("{}")
+    run.results(average=True).write_text("{}", encoding="utf-8")
     assert run_here(generate.main, *place, "--count", 4) == 0
     assert run_here(generate.main, *place, "--count", 4, "--average") == 0
     assert "averaged generator, 35 steps" in capsys.readouterr().out
@@ -149,10 +149,10 @@ def test_an_older_run_begins_its_average_where_it_stands(tmp_path, small_data, c
     run = Run("dense-sgd", tmp_path)
     checkpoint = run.checkpoints.path(4) / "checkpoint.json"
     for path in (run.folder / "config.json", checkpoint):
-        old = json.loads(path.read_text())
+        old = json.loads(path.read_bytes())
         for name in ("average_decay", "precision"):  # younger than the run
             del old.get("config", old)["recipe"][name]
-        path.write_text(json.dumps(old))
+        path.write_text(json.dumps(old), encoding="utf-8")
     [average, *_] = load(run)[0].averages
     np.testing.assert_array_equal(average, load(run)[0].generator.variables[0])
     capsys.readouterr()

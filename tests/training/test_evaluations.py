@@ -45,7 +45,7 @@ def command(tmp_path, mnist, monkeypatch):
 
 
 def rows(run):
-    with run.evaluations.open() as file:
+    with run.evaluations.open(encoding="utf-8") as file:
         return [(int(row["step"]), row["generator"], row) for row in csv.DictReader(file)]
 
 
@@ -69,10 +69,10 @@ def test_it_changes_nothing_and_each_row_is_there_once(command, monkeypatch):
     place = ("--root", whole.root, "--name", "whole", "--json", whole.folder / "j")
     for average in ([], ["--average"]):
         assert run_here(evaluate.main, *place, "--count", COUNT, *average) == 0
-        figures = json.loads((whole.folder / "j").read_text())["figures"]
+        figures = json.loads((whole.folder / "j").read_bytes())["figures"]
         assert found[3 if average else 2] == pytest.approx(figures["frechet_distance"], rel=1e-5)
 
-    page = (whole.images / "index.html").read_text()
+    page = (whole.images / "index.html").read_text(encoding="utf-8")
     assert '"evaluations": {"last": [[20, 40], [' in page
 
 
