@@ -30,6 +30,7 @@ class Row(NamedTuple):
     options: str = ""  # of gan.train
     seeds: int = 1
     grids: tuple[str, ...] = ()  # at these grids of seed 0, draw the averaged generator's, too
+    photos: int = 0  # train on a folder of so many images of the study's data
     script: str = ""  # has `add_design`, and trains in place of gan.train: a design of its own
 
 
@@ -108,4 +109,21 @@ STUDIES["moving"] = Study(
     make_data=moving_mnist.make_file,
     real="none",
     pictures="other_data",
+)
+STUDIES["few-photos"] = Study(
+    "dcgan on few photos, of Fashion-MNIST (--data FILE.npz), 40 minutes",
+    "few_photos.json",
+    {
+        f"{count:,} photos{flip}": Row(
+            f"photos-{count}{flip.replace(' --', '-')}",
+            "dcgan",
+            f"--batch-size 32 --steps 3000{flip}",
+            photos=count,
+        )
+        for count in (40, 400, 4000)
+        for flip in ("", " --flip")
+    },
+    data="Fashion-MNIST",
+    classifier="classifier-fashion",
+    pictures="few_photos",
 )

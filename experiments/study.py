@@ -9,11 +9,13 @@ of a run stays in its folder, in measured-*.json, and is not measured again.
 
 import argparse
 import shutil
+from copy import copy
 from datetime import date
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+from photo_folder import make_folder
 from results import PICTURES, REFERENCE, REPOSITORY, commit, real_mnist, store, stored, with_run
 from studies import STUDIES, Study
 from study_run import StudyRun
@@ -92,6 +94,14 @@ def compare_with(study: Study, data: Path | None):
     return comparison
 
 
+def with_photos(comparison, count: int):
+    """`comparison`, in which only the first `count` training images are near or far."""
+    few = copy(comparison)
+    few.mnist = comparison.mnist._replace(train=comparison.mnist.train[:count])
+    few.__dict__.pop("distance_of_test_images", None)  # it was cached
+    return few
+
+
 def keep(name: str, title: str, training: StudyRun, found: dict, comparison) -> None:
     """Store what was found of a run, and copy what comes with the project."""
     study, run = STUDIES[name], training.run
@@ -146,14 +156,17 @@ def main() -> int:
         raise UserError(f"give {study.data} as --data FILE")
     comparison = compare_with(study, data)
     for title in options.rows or study.rows:
-        row = study.rows[title]
+        row, images, beside = study.rows[title], data, comparison
+        if row.photos:
+            images = make_folder(options.root, data, row.photos)
+            beside = with_photos(comparison, row.photos)
         if row.script:
             import_module(Path(row.script).stem).add_design()
         for seed in range(options.first, options.first + (options.seeds or row.seeds)):
             origin = {"commit": version, "date": date.today().isoformat()}
-            where = options.root, data, options.steps
+            where = options.root, images, options.steps
             training = StudyRun(row, seed, *where, study.real, origin)
-            found = complete(training, study, comparison)
+            found = complete(training, study, beside)
             if not options.steps:
                 keep(options.study, title, training, found, comparison)
             kinds = [kind for kind in ("figures", "average") if kind in found]

@@ -138,7 +138,7 @@ LINES = {
     "train dense --data=synthetic --skip-damaged": "--skip-damaged is only for --data FOLDER",
     "train dense --data=HERE/idx --show-data=HERE/idx/x.png": "would be in the data's folder",
     "train dense --data=HERE/hostile/half-a-png --skip-damaged --image-size=8": "in multiples of 4",
-    "train dense --data=HERE/hostile/no-image --skip-damaged": "nor image files (1 file: 0 taken; 1",
+    "train dense --data=HERE/hostile/no-image --skip-damaged": "image files (1 file: 0 taken; 1 d",
     "train dense-sgd --name=file": "experiments/file is a file; choose another --name",
     "train dense-sgd --name=file --fresh": "experiments/file is a file; choose another --name",
     f"train {RUN} --batch-size=9": "was started with batch_size 8, not 9",
@@ -212,6 +212,12 @@ def idx(images: np.ndarray, magic: int = 0x803) -> bytes:
 def png(height: int, width: int, mode: str = "L", **options: object) -> bytes:
     file = io.BytesIO()
     Image.new(mode, (width, height)).save(file, "PNG", **options)
+    return file.getvalue()
+
+
+def png_of(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
     return file.getvalue()
 
 
@@ -319,8 +325,8 @@ DATA = {
     ),
     "text-image": ({"a.png": png_of_text()}, "a.png cannot be read as an image"),
     "half-a-png": (
-        {"a.png": png(28, 28)[:60], "b.png": png(28, 28)},
-        "(2 files: 1 taken; 1 damaged",
+        lambda: {"a.png": png_of(IMAGES[0])[:300], "b.png": png(28, 28)},
+        "or is damaged; mend or remove it, or leave it out with --skip-damaged (2 files: 1 taken;",
     ),
     "no-kind": ({"a.heic": b"ftypheic", "b": b""}, "2 of a kind that is not read: .heic (1), no e"),
     "subfolders": (
