@@ -158,7 +158,7 @@ def main() -> int:
     for title in options.rows or study.rows:
         row, images, beside = study.rows[title], data, comparison
         if row.photos:
-            images = make_folder(options.root, data, row.photos)
+            images = make_folder(options.root, comparison.mnist.train, row.photos)
             beside = with_photos(comparison, row.photos)
         if row.script:
             import_module(Path(row.script).stem).add_design()
