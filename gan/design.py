@@ -18,6 +18,7 @@ from gan.layers.precision import precision
 from gan.layers.seeding import first_weights
 from gan.recipe import Recipe, checked, override, seed_number
 from gan.support.errors import UserError
+from gan.support.memory import memory_errors
 from gan.support.tensorflow import keras, tf
 
 
@@ -74,9 +75,17 @@ class Design(FitModel):
         self.recipe = recipe or self.recipe
         self.image_shape = tuple(image_shape)
         self.seed = checked("seed", seed_number, seed)
-        with precision(self.recipe.precision), first_weights(self.seed):
-            self.build_nets()
-        self.d_optimizer, self.g_optimizer = self.build_optimizers()
+        with memory_errors("use smaller images, or shorter noise (latent_dim)"):
+            with precision(self.recipe.precision), first_weights(self.seed):
+                self.build_nets()
+            self.d_optimizer, self.g_optimizer = self.build_optimizers()
+            self.build_other_variables()
+        self.loss_means = [keras.metrics.Mean(name) for name in self.loss_names]
+        self.built = True
+        self.compile()
+
+    def build_other_variables(self) -> None:
+        """Build the variables of the optimizers and the averages."""
         d_variables = self.discriminator.trainable_variables
         g_variables = self.generator.trainable_variables
         if self.d_optimizer is self.g_optimizer:
@@ -90,9 +99,6 @@ class Design(FitModel):
                 keras.Variable(variable, dtype=variable.dtype, trainable=False, name=variable.name)
                 for variable in self.generator.variables
             ]
-        self.loss_means = [keras.metrics.Mean(name) for name in self.loss_names]
-        self.built = True
-        self.compile()
 
     def noise_counts(self, real_count: int | tf.Tensor) -> tuple[int | tf.Tensor, ...]:
         """The numbers of noise vectors, for D and for G, in a step on `real_count` images."""

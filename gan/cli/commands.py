@@ -14,12 +14,14 @@ from gan.recipe import LENGTH
 from gan.runs.run import REPOSITORY, Run
 from gan.support.errors import BAD_INPUT, RunError, UserError
 from gan.support.files import shown_path
+from gan.support.memory import memory_errors
 
 
 def run_command(main: Callable[[], int]) -> None:
     """Run `main` and exit with its code. A UserError or RunError becomes one line on stderr."""
     try:
-        code = main()
+        with memory_errors("ask for fewer or smaller images"):
+            code = main()
         sys.stdout.flush()
     except (UserError, RunError) as error:
         message = " ".join(str(error).split())

@@ -85,7 +85,7 @@ def read_image_folder(
     if len(photos) < len(files) or others:
         say(counts)
     if several:
-        say(f"{len(several)} files hold several pictures; their first is used: {listed(several)}")
+        say(f"files with several pictures, of which the first is used: {listed(several)}")
     return as_pixels(photos, options.background, say)
 
 

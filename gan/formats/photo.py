@@ -74,7 +74,7 @@ def read_photo(file: Path, image_size: tuple[int, int] | None) -> Photo:
         raise UserError(f"{file} has more pixels than Pillow reads; make it smaller") from None
     except (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError):
         raise Damaged from None
-    except (struct.error, zlib.error, OverflowError):
+    except (struct.error, zlib.error, OverflowError, RuntimeError):
         raise Damaged from None
 
 

@@ -15,7 +15,9 @@ def available() -> int:
 
     free = psutil.virtual_memory().available
     with suppress(OSError, ValueError):  # ValueError: the text is "max", there is no limit
-        limit, used = (int((CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        limit, used = (
+            int((CGROUP / f"memory.{name}").read_text("utf-8")) for name in ("max", "current")
+        )
         free = min(free, max(0, limit - used))
     return free
 
@@ -35,10 +37,11 @@ def gigabytes(size: int) -> str:
 @contextmanager
 def memory_errors(advice: str) -> Iterator[None]:
     """Turn an error of Python or TensorFlow that memory is out into a UserError with `advice`."""
-    from gan.support.tensorflow import tf
-
     try:
         yield
-    except (MemoryError, tf.errors.ResourceExhaustedError):
-        message = f"there is not enough memory ({gigabytes(available())} is free); {advice}"
-        raise UserError(message) from None
+    except Exception as error:
+        # By its name, because commands that need no TensorFlow do not import it.
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+            there = gigabytes(available())
+            raise UserError(f"the memory is not enough, {there} is free; {advice}") from None
+        raise

@@ -26,6 +26,7 @@ from gan.runs.checkpoints import are_finite
 from gan.runs.config import changes, make_config
 from gan.runs.run import CHECKPOINT_SECONDS, Run
 from gan.support.errors import UserError
+from gan.support.memory import memory_errors
 from gan.support.tensorflow import is_exact
 from gan.training.endings import check_finite, stop_signals, what_is_left
 from gan.training.evaluations import Evaluations
@@ -81,7 +82,7 @@ class Training:
         If there are several workers, only the chief reads and writes the run. Raises UserError,
         and RunError if the disk fails, a loss is NaN or infinite, or another worker is gone.
         """
-        with explain_lost_workers():
+        with explain_lost_workers(), memory_errors("use a smaller batch, or smaller images"):
             self.check()
             if self.warning:
                 warn(self.warning)
