@@ -3,6 +3,7 @@
 import base64
 import errno
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from gan.support.files import replacing
 
 TEMPLATE = Path(__file__).with_name("page.html")
 GRIDS = 60  # at most, spread from the first to the last
-BYTES = 8_000_000  # of all grids together, at most
+BYTES = 8_000_000  # of all grids together, at most; larger pictures stay files beside the page
 
 
 def write_page(
@@ -48,7 +49,8 @@ def write_page(
     design = config["design"]
     summary = DESIGNS[design].summary if design in DESIGNS else design  # built in Python
     gif = run.images / "training.gif"
-    curves = {name: thin(values)[0] for name, values in columns.items() if len(values)}
+    with np.errstate(invalid="ignore"):  # NaN, of nets that diverged
+        curves = {name: finite(thin(values)[0]) for name, values in columns.items() if len(values)}
     data = config["data"]
     count, height, width, channels = data["images"]
     content = {
@@ -58,10 +60,10 @@ def write_page(
         "training": training,
         "summary": f"{summary}; {done:,} of {total:,} steps "
         f"on {count:,} images of {data['name']}, {height}x{width}x{channels}",
-        "grids": [{"name": grids[index].stem, "png": encoded(grids[index])} for index in chosen],
-        "final": [encoded(each) for each in (final, average) if done == total and each.exists()],
-        "gif": encoded(gif) if done == total and gif.exists() else None,
-        "curves": {name: values.tolist() for name, values in curves.items()},
+        "grids": [{"name": grids[index].stem, "src": source(grids[index])} for index in chosen],
+        "final": [source(each) for each in (final, average) if done == total and each.exists()],
+        "gif": source(gif) if done == total and gif.exists() else None,
+        "curves": curves,
         "evaluations": by_generator(read_evaluations(run.evaluations, done)),
         "commands": commands,
         "config": [
@@ -73,15 +75,23 @@ def write_page(
         "result": [*result(run, done, False), *result(run, done, True)],
     }
     # Only this character could end the script element.
-    text = json.dumps(content).replace("<", "\\u003c")
+    text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     page = TEMPLATE.read_text(encoding="utf-8").replace("RUN", text, 1)
     with replacing(run.images / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def encoded(path: Path) -> str:
-    """The bytes of a file as base64 text."""
-    return base64.b64encode(path.read_bytes()).decode()
+def source(picture: Path) -> str:
+    """What the page's `src` says: the picture itself, or its name if it is large."""
+    if picture.stat().st_size > BYTES:
+        return picture.name
+    kind = picture.suffix.removeprefix(".")
+    return f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode()}"
+
+
+def finite(values: np.ndarray) -> list[float | None]:
+    """The values, with None for NaN and infinity, which JSON does not have."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def result(run: Run, done: int, average: bool) -> list[tuple[str, ...]]:

@@ -4,10 +4,11 @@ import base64
 import json
 import re
 import shutil
-import subprocess
 
+import numpy as np
 import pytest
-from conftest import BROWSER, run_here
+from browser import Browser, needs_browser
+from conftest import run_here
 
 from gan import generate, train
 from gan.data import load_images
@@ -19,27 +20,6 @@ from gan.pictures.gallery import Gallery
 from gan.runs import Run
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
-# Errors are caught from the first line on; at the end the slider is moved as a hand would.
-WATCH = """<script>
-  const faults = [];
-  addEventListener("error", (event) => faults.push(event.message));
-  const error = console.error;
-  console.error = (...words) => { faults.push(words.join(" ")); error(...words); };
-</script>"""
-TRY = """<script>
-  const seen = () => [slider.value, find("#label").textContent, find("#grid").src.length > 1000];
-  const before = seen();
-  slider.value = 0;
-  slider.dispatchEvent(new Event("input"));
-  const box = svg.getBoundingClientRect();
-  svg.dispatchEvent(new PointerEvent("pointermove", { clientX: box.right, clientY: box.top + 50 }));
-  const found = { faults, before, after: seen(), readout: find("#readout").textContent,
-    drawn: svg.querySelectorAll("polyline").length, rows: find("#config").rows.length,
-    result: !find("#result").hidden, trains: !find("#fresh").hidden,
-    share: find("#progress").position };
-  const note = document.body.appendChild(document.createElement("pre"));
-  note.id = "found"; note.textContent = btoa(JSON.stringify(found));
-</script>"""
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +39,12 @@ def test_the_page_holds_all_of_the_run(run):
     text, found = content(run)
     assert [grid["name"] for grid in found["grids"]] == ["0", "3", "6", "final"]
     for grid in found["grids"]:
-        assert base64.b64decode(grid["png"]) == run.grid(grid["name"]).read_bytes()
-    assert base64.b64decode(found["gif"]) == (run.images / "training.gif").read_bytes()
+        kind, picture = grid["src"].split(",")
+        assert kind == "data:image/png;base64"
+        assert base64.b64decode(picture) == run.grid(grid["name"]).read_bytes()
+    kind, picture = found["gif"].split(",")
+    assert kind == "data:image/gif;base64"
+    assert base64.b64decode(picture) == (run.images / "training.gif").read_bytes()
     assert len(found["curves"]["g_loss"]) == 7
     assert ["batch_size", "8"] in found["config"]
     assert "7 of 7 steps" in found["summary"]
@@ -157,23 +141,221 @@ def test_a_run_whose_folder_is_gone_has_no_page(run, tmp_path):
         page.write_page(Run("gone", tmp_path), read_metrics(run.metrics), [], 7, 7, [])
 
 
+def test_numbers_that_json_does_not_have_leave_gaps(run, tmp_path):
+    other = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
+    columns = read_metrics(other.metrics)
+    columns["g_loss"][2:4] = np.nan, np.inf
+    page.write_page(other, columns, [], 7, 7, [])
+    found = content(other)[1]["curves"]["g_loss"]
+    assert found[2:4] == [None, None]
+    assert [*found[:2], *found[4:]] == [*columns["g_loss"][:2], *columns["g_loss"][4:]]
+
+
+def test_the_name_of_the_data_may_have_any_character(run, tmp_path):
+    other = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
+    config = other.config()
+    config["data"]["name"] = "Zählen-数字-\udcff"  # the last is a byte that is no text
+    (other.folder / "config.json").write_text(json.dumps(config))
+    page.write_page(other, read_metrics(other.metrics), [], 7, 7, [])
+    text, found = content(other)
+    assert "Fréchet distance" in text
+    assert "images of Zählen-数字-\udcff" in found["summary"]
+
+
+def test_a_large_picture_stays_a_file_beside_the_page(run, tmp_path, monkeypatch):
+    """As are grids of images of 1024x1024 pixels: a page with them would not open."""
+    other = Run("dense", shutil.copytree(run.root, tmp_path / "copy"))
+    monkeypatch.setattr(page, "BYTES", 10)
+    grids = [other.grid(name) for name in "036"]
+    page.write_page(other, read_metrics(other.metrics), grids, 7, 7, [])
+    _, found = content(other)
+    assert found["grids"] == [{"name": "final", "src": "final.png"}]
+    assert (found["final"], found["gif"]) == (["final.png", "final-average.png"], "training.gif")
+    assert (other.images / "index.html").stat().st_size < 30_000
+
+
+LEFT, RIGHT, HOME, END, PAGE_UP, TAB = (
+    ("ArrowLeft", 37),
+    *(("ArrowRight", 39), ("Home", 36), ("End", 35), ("PageUp", 33), ("Tab", 9)),
+)
+LOSSES, DISTANCES = (
+    "find('#losses .readout').textContent",
+    "find('#evaluations .readout').textContent",
+)
+
+
+def written(run, folder, change=str, **changes):
+    """The page of the run with other content, and with its text changed."""
+    text, found = content(run)
+    page = folder / "index.html"
+    data = json.dumps(found | changes)
+    text = re.sub(r'(type="application/json">).*?(?=</script>)', lambda m: m[1] + data, text)
+    page.write_text(change(text), encoding="utf-8")
+    return page
+
+
 @pytest.mark.browser
-@pytest.mark.skipif(not BROWSER, reason="there is no Chromium here")
+@needs_browser
 def test_a_browser_shows_the_page(run, tmp_path):
-    text = (run.images / "index.html").read_text(encoding="utf-8")
-    text = text.replace("<title>", WATCH + "<title>", 1).replace("</html>", TRY + "</html>")
-    text = text.replace('"total": 7, "training": false', '"total": 8, "training": true')
-    (tmp_path / "page.html").write_text(text, encoding="utf-8")
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1200,900", "--dump-dom"]
-    address = (tmp_path / "page.html").as_uri()
-    dom = subprocess.run([*command, address], capture_output=True, text=True, timeout=120).stdout
-    found = json.loads(base64.b64decode(re.search(r'<pre id="found">([^<]*)', dom)[1]))
-    assert found["faults"] == []
-    assert found["before"] == ["3", "final.png", True]
-    assert found["after"] == ["0", "0.png", True]
-    assert found["drawn"] == 3
-    assert "around step 6: d_loss" in found["readout"]
-    assert found["rows"] > 10
-    assert found["result"] is False
-    assert (found["trains"], found["share"]) == (True, 7 / 8)
+    with Browser(tmp_path) as browser:
+        browser.open(written(run, tmp_path))
+        seen = "[slider.value, find('#label').textContent, find('#grid').naturalWidth > 100]"
+        assert browser.run(seen) == ["3", "final.png", True]
+        browser.run("slider.focus()")
+        browser.press(*HOME)
+        browser.run("await find('#grid').decode()")
+        assert browser.run(seen) == ["0", "0.png", True]
+        assert browser.run("slider.getAttribute('aria-valuetext')") == "0.png"
+        assert browser.run("document.querySelectorAll('#losses path').length") == 3
+        assert browser.run("find('#config').rows.length") > 10
+        shown = "[...document.querySelectorAll('section')].filter((each) => each.offsetHeight)"
+        assert browser.run(f"{shown}.map((each) => each.id)") == [
+            *("grids", "final", "gif", "losses", "commands", ""),
+        ]
+        assert browser.run("[find('#fresh').hidden, find('#progress').position]") == [True, 1]
+        assert browser.run("faults") == []
+
+
+@pytest.mark.browser
+@needs_browser
+def test_curves_are_read_by_keyboard_pointer_finger_and_screen_reader(run, tmp_path):
+    evaluations = {"last": [[2, 4, 6], [99, 88, 77]], "averaged": [[4, 6], [55, 44]]}
+    with Browser(tmp_path, width=400) as browser:
+        browser.open(written(run, tmp_path, evaluations=evaluations))
+        assert browser.run(LOSSES).startswith("around step 6: d_loss 0.")
+        assert browser.run(DISTANCES) == "around step 6: last 77.0, averaged 44.0"
+        for _ in range(4):  # the button, the slider of the grids, the GIF, the losses
+            browser.press(*TAB)
+        marked = "find('#losses circle').getAttribute('cx')"
+        for key, step in ((LEFT, 5), (LEFT, 4), (HOME, 0), (RIGHT, 1), (PAGE_UP, 2), (END, 6)):
+            browser.press(*key)
+            assert browser.run(LOSSES).startswith(f"around step {step}: d_loss ")
+            assert float(browser.run(marked)) == pytest.approx(40 + 450 * step / 7)
+        browser.press(*TAB)
+        browser.press(*HOME)
+        assert browser.run(DISTANCES) == "around step 2: last 99.0, averaged not measured"
+        dots = "[...document.querySelectorAll('#evaluations circle')]"
+        shown = f"{dots}.map((each) => each.getAttribute('visibility'))"
+        assert browser.run(shown) == ["visible", "hidden"]
+        said = browser.send("Accessibility.getFullAXTree")["nodes"]
+        sliders = [
+            (node["name"]["value"], value["value"]["value"])
+            for node in said
+            if node.get("role", {}).get("value") == "slider"
+            for value in node["properties"]
+            if value["name"] == "valuetext"
+        ]
+        assert sliders[1][0] == "step of the losses"
+        assert sliders[2] == ("step of the Fréchet distance", browser.run(DISTANCES))
+
+        browser.run("find('#evaluations svg').scrollIntoView()")
+        box = browser.run(
+            "const box = find('#evaluations svg').getBoundingClientRect().toJSON(); box"
+        )
+        place = {"x": box["left"] + box["width"] * 0.6, "y": box["top"] + 40}
+        browser.send("Input.dispatchMouseEvent", type="mouseMoved", **place)
+        assert browser.run(DISTANCES) == "around step 4: last 88.0, averaged 55.0"
+        browser.send("Emulation.setTouchEmulationEnabled", enabled=True)
+        for kind, share in (("Start", 0.6), ("Move", 0.8), ("Move", 0.97)):
+            points = [{"x": box["left"] + box["width"] * share, "y": box["top"] + 40}]
+            browser.send("Input.dispatchTouchEvent", type=f"touch{kind}", touchPoints=points)
+        assert browser.run(DISTANCES) == "around step 6: last 77.0, averaged 44.0"
+        assert browser.run("getComputedStyle(find('#evaluations svg')).touchAction") == "pan-y"
+        assert browser.run("document.documentElement.scrollWidth") <= 400
+        assert browser.run("faults") == []
+
+
+@pytest.mark.browser
+@needs_browser
+def test_reloading_can_be_paused_and_waits_for_the_reader(run, tmp_path):
+    def hurry(text):
+        text = text.replace("20_000", "300").replace("}, 1000);", "}, 50);")
+        return text.replace("location.reload()", "window.reloads = (window.reloads || 0) + 1")
+
+    def reloads():
+        browser.run("window.reloads = 0")
+        return browser.run("await new Promise((done) => setTimeout(done, 600)); reloads") > 0
+
+    with Browser(tmp_path) as browser:
+        browser.open(written(run, tmp_path, hurry, training=True, done=6))
+        assert browser.run("find('#fresh').innerText").startswith("pause\nThe run is being trained")
+        assert reloads()
+        browser.press(*TAB)  # to the pause button
+        assert reloads()
+        for _ in range(2):  # to the slider of the grids
+            browser.press(*TAB)
+        assert not reloads()
+        for _ in range(2):  # to the slider of the losses
+            browser.press(*TAB)
+        assert not reloads()
+        browser.run("document.activeElement.blur()")
+        assert reloads()
+        place = browser.run(
+            "const { x, y } = slider.getBoundingClientRect(); ({ x: x + 9, y: y + 9 })"
+        )
+        for kind in ("Pressed", "Released"):
+            options = {"type": f"mouse{kind}", "button": "left", "clickCount": 1}
+            browser.send("Input.dispatchMouseEvent", **options, **place)
+        assert browser.run("document.activeElement === slider && slider.value") == "0"
+        assert reloads()  # a slider that the mouse has left does not keep the page old
+        browser.run("find('#play').click()")
+        assert not reloads()
+        browser.run("find('#play').click()")
+        assert reloads()
+        browser.run("find('#pause').click()")
+        assert not reloads()
+        browser.send("Page.reload")  # by hand
+        browser.run("await new Promise((done) => setTimeout(done, 600))")
+        assert browser.run("find('#fresh').innerText").startswith("load again\nThe run")
+        assert not reloads()
+        browser.run("find('#pause').click()")
+        assert reloads()
+        assert browser.run("faults") == []
+
+        browser.open(
+            written(run, tmp_path, lambda text: text.replace("20_000", "1"), training=True)
+        )
+        before = browser.run("window.old = true")
+        browser.wait("window.old === undefined")  # it did load itself again
+        assert before
+
+
+@pytest.mark.browser
+@needs_browser
+def test_pages_of_runs_with_little_to_show(run, tmp_path):
+    _, found = content(run)
+    one = {name: values[:1] for name, values in found["curves"].items()}
+    gaps = found["curves"] | {"g_loss": [1.0, None, None, 2.0, None, 1.5, None]}
+    with Browser(tmp_path) as browser:
+        browser.open(written(run, tmp_path, grids=[], curves={}, gif=None, final=[], done=0))
+        assert browser.run("find('#none').innerText") == "No grid is drawn yet."
+        assert browser.run("[find('#grid'), find('#losses input')].every((each) => each.hidden)")
+        assert browser.run("faults") == []
+
+        browser.open(written(run, tmp_path, grids=found["grids"][:1], curves=one, done=1))
+        assert browser.run("slider.disabled && find('#play').disabled")
+        assert browser.run(LOSSES).startswith("around step 0: d_loss ")
+        assert browser.run("faults") == []
+
+        browser.open(written(run, tmp_path, curves=gaps))
+        assert browser.run(LOSSES).endswith("g_loss not finite")
+        assert (
+            browser.run("find('#losses path:last-of-type').getAttribute('d').match(/M/g).length")
+            == 3
+        )
+        assert browser.run("faults") == []
+
+        assert browser.run("find('#gif details').open")
+        reduced = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+        browser.send("Emulation.setEmulatedMedia", features=reduced)
+        browser.open(written(run, tmp_path))
+        assert not browser.run("find('#gif details').open")
+
+        browser.send("Emulation.setScriptExecutionDisabled", value=True)
+        browser.open(written(run, tmp_path))
+        said = [
+            node["name"]["value"]
+            for node in browser.send("Accessibility.getFullAXTree")["nodes"]
+            if "name" in node
+        ]
+        assert any("This page needs JavaScript" in each for each in said)
