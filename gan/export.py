@@ -4,6 +4,7 @@ import argparse
 
 from gan.cli.commands import run_command
 from gan.cli.options import a_file, a_path, choose, make_parser_of_trained
+from gan.cli.progress import say
 from gan.runs import Shipped, load
 from gan.runs.config import how_far
 from gan.runs.trained import has_average
@@ -71,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.page:
         title = "GANs in the browser" if together else chosen[0].name
         with disk_errors("written", options.page):
-            write_play_page(options.page, title, nets)
+            write_play_page(options.page, title, nets, say)
         size = options.page.stat().st_size / 1e6
         print(f"{shown_path(options.page)}: {size:.1f} MB; open it in a browser")
     return 0

@@ -51,7 +51,7 @@ const MAKERS = {
 
   // Batch normalisation by the moving statistics: one factor and one offset for each channel.
   normalise({ gamma, beta, mean, variance, epsilon, shape }, _, at) {
-    const channels = shape.at(-1);
+    const channels = shape[shape.length - 1];
     const [scale, shift, means, variances] = [gamma, beta, mean, variance].map((place) => at(place, channels));
     const factor = scale.map((value, c) => value / Math.sqrt(variances[c] + epsilon));
     const offset = shift.map((value, c) => value - means[c] * factor[c]);
@@ -143,7 +143,7 @@ const MAKERS = {
       for (let u = 0; u < size; u++)
         for (let v = 0; v < size; v++) {
           const place = [(phase >> 1) + u - reach, (phase & 1) + v - reach].map((d) => Math.floor(d / 2));
-          const sum = sums.get(String(place)) ?? [place, new Float32Array(block)];
+          const sum = sums.get(String(place)) || [place, new Float32Array(block)];
           for (let k = 0; k < block; k++) sum[1][k] += weights[(u * size + v) * block + k];
           sums.set(String(place), sum);
         }

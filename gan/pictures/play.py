@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,24 +25,34 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("play.html")
 NETS = Path(__file__).with_name("nets.js")
+LARGE = 50_000_000  # bytes of a page that says its size before it is written
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu")  # what nets.js computes
 
 
-def write_play_page(path: Path, title: str, trained: Sequence[tuple[Design, str, tuple]]) -> None:
+def write_play_page(
+    path: Path,
+    title: str,
+    trained: Sequence[tuple[Design, str, tuple]],
+    say: Callable[[str], None] = print,
+) -> None:
     """Write the page `path` of trained designs, given as (design, length, generators).
 
-    `length` says how long it was trained. `generators`: "last", "averaged", or both. Raises
-    UserError for a layer that nets.js cannot compute, or a weight that is too large for half
-    precision. Raises OSError.
+    `length` says how long it was trained. `generators`: "last", "averaged", or both. `say` prints
+    the size of a page of more than 50 MB before the page is written. Raises UserError for a layer
+    that nets.js cannot compute, or a weight that is too large for half precision. Raises OSError.
     """
     weights = Weights()
     nets = [entry(weights, *each) for each in trained]
     text = json.dumps({"title": title, "nets": nets}).replace("<", "\\u003c")
-    parts = {"NETS_JS": NETS.read_text(encoding="utf-8"), "PAGE": text, "WEIGHTS": weights.text()}
-    template = TEMPLATE.read_text(encoding="utf-8")
-    page = re.sub("|".join(parts), lambda mark: parts[mark[0]], template)
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    # The weights are most of the page: they are not copied into one text with the rest.
+    before, after = TEMPLATE.read_text(encoding="utf-8").split("WEIGHTS")
+    before = before.replace("NETS_JS", NETS.read_text(encoding="utf-8")).replace("PAGE", text)
+    page = (before.encode(), weights.encoded(), after.encode())
+    size = sum(map(len, page))
+    if size > LARGE:
+        say(f"the page will be {size / 1e6:,.0f} MB, which a browser opens slowly")
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(page)
 
 
 def entry(weights: Weights, design: Design, length: str, generators: tuple) -> dict:
@@ -79,17 +88,19 @@ class Weights:
         if variable is None:
             return None
         with np.errstate(over="ignore"):
-            values = np.ravel(variable.numpy()).astype(np.float16)
+            values = np.ravel(variable.numpy()).astype("<f2")
         if not np.isfinite(values).all():
             raise UserError("a weight is too large for half precision, so the page cannot hold it")
         self.parts.append(values)
         self.count += len(values)
         return self.count - len(values)
 
-    def text(self) -> str:
+    def encoded(self) -> bytes:
         """The weights as nets.js reads them: low bytes, then high bytes, deflated, as base64."""
-        pairs = np.concatenate(self.parts).astype("<f2").view(np.uint8).reshape(-1, 2)
-        return base64.b64encode(zlib.compress(pairs.T.tobytes(), 9)).decode()
+        deflate = zlib.compressobj(9)
+        parts = [part.view(np.uint8)[byte::2] for byte in (0, 1) for part in self.parts]
+        packed = [deflate.compress(part.tobytes()) for part in parts]
+        return base64.b64encode(b"".join([*packed, deflate.flush()]))
 
 
 def list_layers(net: keras.Model, add: Callable) -> list[dict]:
