@@ -1,0 +1,304 @@
+"""Folders of images, as a phone, a scanner or a drawing program writes them: what becomes of each.
+
+Every image is so small, or so plain, that its pixels can be told.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bad_input import png
+from conftest import run_here
+from PIL import Image
+
+from gan import train
+from gan.data import load_images
+from gan.formats import folder as folders
+from gan.formats import photo
+from gan.formats.folder import listed
+from gan.support.errors import UserError
+
+SIDE = 16
+Turn = Image.Transpose
+# What a camera that was held in this way writes: the value of its tag, and how its pixels lie.
+ORIENTATIONS = {
+    2: Turn.FLIP_LEFT_RIGHT,
+    3: Turn.ROTATE_180,
+    4: Turn.FLIP_TOP_BOTTOM,
+    5: Turn.TRANSPOSE,
+    6: Turn.ROTATE_90,
+    7: Turn.TRANSVERSE,
+    8: Turn.ROTATE_270,
+}
+
+
+def quadrants(height=SIDE, width=SIDE + 8) -> Image.Image:
+    """Red, green, blue and black: no two of its eight positions are the same."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    for channel, (rows, columns) in enumerate([(0, 0), (0, 1), (1, 0)]):
+        pixels[rows * height // 2 :, columns * width // 2 :][
+            : height // 2, : width // 2, channel
+        ] = 240
+    return Image.fromarray(pixels)
+
+
+def digit(side=SIDE) -> np.ndarray:
+    """An image of a grey square on a black ground, uint8."""
+    pixels = np.zeros((side, side), np.uint8)
+    pixels[4:12, 4:12] = 200
+    return pixels
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """Load the images of `tmp_path`; `said` has the lines that were printed."""
+
+    def load(*image_size, **options):
+        load.said = []
+        return load_images(str(tmp_path), image_size or None, load.said.append, **options).images
+
+    return load
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif", "avif", "mpo"])
+def test_an_image_is_turned_as_it_was_seen(tmp_path, loaded, ending):
+    for value, turn in ORIENTATIONS.items():
+        exif = Image.Exif()
+        exif[0x0112] = value
+        options = {"lossless": True} if ending == "webp" else {"quality": 100}
+        options |= {"save_all": True, "append_images": [quadrants()]} if ending == "mpo" else {}
+        turned = quadrants().transpose(turn)
+        turned.save(tmp_path / f"{value}.{ending}", exif=exif, **options)
+    centres = (slice(None), [4, 4, 12, 12], [6, 18, 6, 18])
+    expected = np.asarray(quadrants())[None][centres].astype(int)
+    for size in ((), (SIDE, SIDE + 8)):
+        assert np.abs(loaded(*size)[centres].astype(int) - expected).max() <= 12  # JPEG's rounding
+
+
+def transparent(mode: str, folder: Path) -> None:
+    """Black ink on transparency; under it lies a colour that must not show."""
+    ink = digit() > 0
+    match mode:
+        case "RGBA":
+            pixels = np.where(ink[..., None], [0, 0, 0, 255], [255, 0, 255, 0]).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "a.png")
+        case "LA":
+            pixels = np.where(ink[..., None], [0, 255], [255, 0]).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "a.png")
+        case "WebP":
+            pixels = np.where(ink[..., None], [0, 0, 0, 255], [255, 0, 255, 0]).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "a.webp", lossless=True, exact=True)
+        case "palette" | "GIF":
+            image = Image.fromarray((ink * 1).astype(np.uint8), "P")
+            image.putpalette([255, 0, 255, 0, 0, 0])
+            image.save(folder / ("a.gif" if mode == "GIF" else "a.png"), transparency=0)
+        case "colour key":
+            pixels = np.where(ink[..., None], [0, 0, 0], [255, 0, 255]).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "a.png", transparency=(255, 0, 255))
+        case "grey key":
+            pixels = np.where(ink, 0, 77).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "a.png", transparency=77)
+        case "one bit":
+            Image.fromarray(~ink).save(folder / "a.png", transparency=1)
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+@pytest.mark.parametrize(
+    "mode", ["RGBA", "LA", "WebP", "palette", "GIF", "colour key", "grey key", "one bit"]
+)
+def test_dark_ink_on_transparency_is_laid_on_white(tmp_path, loaded, mode):
+    transparent(mode, tmp_path)
+    expected = np.where(digit() > 0, 0, 255)
+    for channel in np.moveaxis(loaded()[0], -1, 0):
+        np.testing.assert_array_equal(channel, expected)
+    assert loaded.said == [
+        "1 images with transparency are laid on white, as the ink is dark (--background)"
+    ]
+    assert loaded(background="black").max() == 0  # as asked, though nothing is seen
+    assert loaded.said == ["1 images with transparency are laid on black (--background)"]
+    halved = loaded(12, 12)[0, ..., 0]  # resizing brings no hidden colour in
+    assert {*np.unique(halved[:2]), *np.unique(halved[5:7, 5:7])} == {0, 255}
+    assert (loaded(12, 12)[0] == halved[..., None]).all()
+
+
+def test_light_ink_is_laid_on_black_and_one_background_serves_the_set(tmp_path, loaded):
+    for index, ink in enumerate((250, 250, 10)):
+        pixels = np.dstack([np.full((SIDE, SIDE), ink, np.uint8), digit()])
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    Image.fromarray(digit()).save(tmp_path / "3.png")  # it has no transparency
+    images = loaded()[..., 0]
+    assert "3 images with transparency are laid on black, as the ink is light" in loaded.said[0]
+    np.testing.assert_array_equal(images[0], np.round(digit() / 255 * 250))
+    np.testing.assert_array_equal(images[2], np.round(digit() / 255 * 10))
+    np.testing.assert_array_equal(images[3], digit())
+
+
+def test_all_kinds_are_read_by_their_content(tmp_path, loaded):
+    kinds = {"a.png": "PNG", "b.bmp": "BMP", "c.gif": "GIF", "d.tif": "TIFF", "e": "PNG"}
+    kinds |= {"f.jpg": "JPEG", "g.webp": "WEBP", "h.avif": "AVIF", "i.jpg": "PNG", "j.dat": "TIFF"}
+    for name, kind in kinds.items():
+        options = {"lossless": True} if kind == "WEBP" else {"quality": 100}
+        Image.fromarray(digit()).convert("RGB").save(tmp_path / name, kind, **options)
+    images = loaded()
+    assert len(images) == len(kinds)
+    assert np.abs(images.astype(int) - digit()[..., None]).max() <= 8
+    assert loaded.said == []
+
+
+def test_what_is_left_out_is_counted_and_named(tmp_path, loaded):
+    for index in range(12):
+        Image.fromarray(digit()).save(tmp_path / f"{index:02}.tiff")
+        (tmp_path / f"{index}.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    for name in ("notes.txt", "README", "._0.png", ".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / name).write_text("no image", encoding="utf-8")
+    (tmp_path / "cut.png").write_bytes(png(28, 28)[:40])
+    (tmp_path / "cats").mkdir()
+    Image.fromarray(digit()).save(tmp_path / "cats" / "tom.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    counts = (
+        "27 files: 12 taken; 14 of a kind that is not read: .heic (12), .txt (1), no ending (1); "
+        "1 damaged: cut.png; {}2 neither file nor folder: gone.png, pipe.png"
+    )
+    subfolders = "1 subfolders, which --subfolders reads: cats; "
+    with pytest.raises(UserError, match=r"cut\.png cannot be read .* out with --skip-damaged"):
+        loaded()
+    assert len(loaded(skip_damaged=True)) == 12
+    assert loaded.said == [counts.format(subfolders)]
+    assert len(loaded(skip_damaged=True, subfolders=True)) == 13
+    assert loaded.said == [counts.format("").replace("27 files: 12", "28 files: 13")]
+    assert listed([str(number) for number in range(12)]).endswith("8, 9 and 2 more")
+
+
+def test_images_in_subfolders_come_in_the_order_of_their_paths(tmp_path, loaded):
+    for index, name in enumerate(("b.png", "a/b.png", "c/a.png", "a/a.png")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(digit() + index).save(tmp_path / name)
+    assert loaded(subfolders=True)[:, 0, 0, 0].tolist() == [3, 1, 0, 2]
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(UserError, match="2 subfolders, which --subfolders reads: a, c"):
+        loaded()
+
+
+def test_sixteen_bits_are_scaled_by_one_range(tmp_path, loaded):
+    dark, light = np.full((2, SIDE, SIDE), 1000, np.uint16)
+    dark[0, 0], light[4:12, 4:12] = 100, 4095
+    Image.fromarray(dark).save(tmp_path / "0.tif")
+    Image.fromarray(light).save(tmp_path / "1.png")
+    Image.fromarray(light.astype(np.float32)).save(tmp_path / "2.tif")
+    Image.fromarray(light.astype(">u2")).save(tmp_path / "3.tif")
+    Image.fromarray(digit()).save(tmp_path / "4.png")
+    images = loaded()[..., 0]
+    assert loaded.said == ["4 images of 16 bits or more: 100 becomes 0, 4095 becomes 255"]
+    grey = round(900 / 3995 * 255)
+    assert (images[0, 0, 0], images[0, 5, 5], images[1, 0, 0]) == (0, grey, grey)
+    for deep in images[1:4]:
+        np.testing.assert_array_equal(deep, np.where(light > 1000, 255, grey))
+    np.testing.assert_array_equal(images[4], digit())
+    assert loaded(12, 12).max() == 255
+    Image.fromarray(np.full((SIDE, SIDE), np.nan, np.float32)).save(tmp_path / "5.tif")
+    with pytest.raises(UserError, match=r"5\.tif has pixels that are NaN or infinite"):
+        loaded()
+
+
+def test_the_first_of_several_pictures_is_used(tmp_path, loaded):
+    frames = [Image.fromarray(digit() // (1 + index)) for index in range(3)]
+    for name in ("a.gif", "b.tif", "c.png", "d.webp"):
+        options = {"lossless": True} if name == "d.webp" else {}
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
+    for image in loaded()[..., 0]:
+        np.testing.assert_array_equal(image, digit())
+    assert loaded.said[-1].endswith("of which the first is used: a.gif, b.tif, c.png, d.webp")
+
+
+def test_large_photos_are_read_if_a_size_is_given(tmp_path, loaded, monkeypatch):
+    noise = np.random.default_rng(0).integers(100, 156, (96, 144), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.jpg")
+    whole = loaded(16, 24)
+    monkeypatch.setattr(photo, "LARGE", 1000)  # so JPEG's decoder halves this one
+    reduced = loaded(16, 24)
+    assert 0 < np.abs(whole.astype(int) - reduced).mean() < 3
+    monkeypatch.setattr("gan.support.memory.available", lambda: 20_000)
+    with pytest.raises(UserError, match=r"a\.jpg \(96x144 pixels\) needs 0\.0 GB of memory, and"):
+        loaded(16, 24)
+
+
+def test_no_permission_is_said_as_that():
+    with tempfile.TemporaryDirectory() as name:  # in pytest's own only root may look
+        file = Path(name) / "a.png"
+        Image.fromarray(digit()).save(file)
+        file.chmod(0)
+        os.chmod(name, 0o755)
+        user = os.geteuid()
+        os.seteuid(user or 12345)
+        try:
+            with pytest.raises(UserError, match=r"a\.png cannot be read: Permission denied"):
+                load_images(name)
+        finally:
+            os.seteuid(user)
+
+
+def test_images_that_are_all_equal_are_warned_of(tmp_path, loaded):
+    for index in range(2):
+        Image.fromarray(digit()).save(tmp_path / f"{index}.png")
+    assert "ALL IMAGES OF" in load_images(str(tmp_path)).warning
+    for index in range(2):
+        Image.fromarray(digit() * 0).save(tmp_path / f"{index}.png")
+    assert "ALL PIXELS OF" in load_images(str(tmp_path)).warning
+    Image.fromarray(digit()).save(tmp_path / "2.png")
+    assert load_images(str(tmp_path)).warning is None
+
+
+def test_older_folders_have_the_digest_that_they_had(tmp_path):
+    """As the version computed it that knew neither orientation nor transparency."""
+    random = np.random.default_rng(0)
+    grey = Image.fromarray(random.integers(0, 256, (20, 24), np.uint8))
+    colour = Image.fromarray(random.integers(0, 256, (20, 24, 3), np.uint8))
+    for name, images in {"grey": [grey, grey.convert("1"), grey.convert("LA")], "all": []}.items():
+        (tmp_path / name).mkdir()
+        images = images or [grey, colour, colour.convert("P"), colour.convert("RGBA")]
+        for index, image in enumerate(images):
+            image.save(tmp_path / name / f"{index}.png")
+        images[0].save(tmp_path / name / "8.bmp")
+        images[1].save(tmp_path / name / "9.gif")
+    found = [
+        load_images(str(tmp_path / name), size, lambda line: None).digest[:8]
+        for name in ("grey", "all")
+        for size in (None, (12, 16))
+    ]
+    assert found == ["e61a3bf9", "9c0df86e", "3586d5a0", "430a7580"]
+
+
+def test_a_run_reads_its_folder_again_as_it_did(tmp_path, capsys, quick_runs):
+    data = tmp_path / "photos"
+    (data / "more").mkdir(parents=True)
+    for index in range(8):
+        pixels = np.dstack([np.full((SIDE, SIDE), 10 * index, np.uint8), digit()])
+        Image.fromarray(pixels).save(data / "more" / f"{index}.png")
+    (data / "cut.png").write_bytes(png(28, 28)[:40])
+    run = ["dense-sgd", "--root", tmp_path, "--batch-size", 8]
+    options = ["--data", data, "--subfolders", "--skip-damaged", "--background", "black"]
+    picture = tmp_path / "new" / "shown.png"
+    assert run_here(train.main, *run, *options, "--show-data", picture) == 0
+    out = capsys.readouterr().out
+    assert "data    photos, 8 images 16x16, grey (" in out
+    assert "of 8 of them; nothing was trained" in out
+    assert not (tmp_path / "experiments").exists()
+    shown = np.asarray(Image.open(picture))
+    assert shown.shape == (4 * 48, 2 * 48)
+    assert shown[6 * 3, 48 + 6 * 3] == round(10 * 200 / 255)  # the second image
+    assert run_here(train.main, *run, *options, "--steps", 1) == 0
+    assert run_here(train.main, *run, "--steps", 2) == 0
+    out = capsys.readouterr().out
+    assert "data    photos, 8 images 16x16, grey (" in out
+    assert "going on after step 1" in out
+
+
+def test_a_long_reading_says_how_far_it_is(tmp_path, loaded, monkeypatch):
+    for index in range(3):
+        Image.fromarray(digit()).save(tmp_path / f"{index}.png")
+    monkeypatch.setattr(folders, "SECONDS_BETWEEN_LINES", -1)
+    loaded()
+    assert loaded.said[1] == "read 1 of 3 files"
