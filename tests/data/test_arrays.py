@@ -104,7 +104,14 @@ class Greedy(SGDGAN):
         return super().step(real_images, d_noise, g_noise)
 
 
-@pytest.mark.parametrize("where", ["build, Python", "build, TensorFlow", "step"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "build, Python",
+        # TensorFlow asks for it again, for ten seconds.
+        *(pytest.param(where, marks=pytest.mark.slow) for where in ("build, TensorFlow", "step")),
+    ],
+)
 def test_where_memory_is_out_a_line_says_what_to_make_smaller(tmp_path, quick_runs, where):
     from gan.runs import Run
 
