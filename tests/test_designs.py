@@ -213,6 +213,23 @@ def test_g_learns_where_d_is_sure(name):
 GRID = {"d-on-g": ("0_0", 64), "dcgan": ("image_at_epoch_0001", 16)}  # the others: "0", 25
 
 
+@pytest.mark.parametrize(
+    ("name", "per_epoch", "expected"),
+    [
+        ("dcgan", 235, {"image_at_epoch_0001": 234, "image_at_epoch_0002": 469}),  # MNIST's
+        ("dcgan", 13, {"image_at_epoch_0001": 12, "image_at_epoch_0003": 38}),
+        ("dcgan", 1, {"image_at_epoch_0001": 0, "image_at_epoch_0021": 20}),
+        ("d-on-g", 468, {"0_0": 0, "0_100": 100}),
+        ("d-on-g", 63, {"0_0": 0, "2_0": 126}),
+        ("d-on-g", 1, {"0_0": 0, "100_0": 100}),
+    ],
+)
+def test_few_images_get_no_grid_in_some_epochs(name, per_epoch, expected):
+    names = {step: built(name).grid_name(step, per_epoch) for step in range(500)}
+    found = {name: step for step, name in names.items() if name}
+    assert list(found.items())[:2] == list(expected.items())
+
+
 @pytest.mark.parametrize("name", ["dense-sgd", "d-on-g", "mlp", "dcgan"])  # dense: the same code
 def test_a_grid_shows_the_one_noise_after_its_step(tmp_path, name):
     small = tmp_path / "small.npz"
