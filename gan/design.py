@@ -204,4 +204,5 @@ class Design(FitModel):
 
     def compile_from_config(self, config: dict) -> None:
         """Compile with the settings of the design that a `.keras` file holds."""
-        self.compile(config["run_eagerly"], config["jit_compile"], config["steps_per_execution"])
+        names = ("run_eagerly", "jit_compile", "steps_per_execution")
+        self.compile(**{name: config[name] for name in names})

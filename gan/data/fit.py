@@ -1,14 +1,46 @@
-"""Keras' own `fit`: how it trains a design, and which images it takes."""
+"""Keras' own `fit`: how it trains a design."""
+
+import math
 
 import numpy as np
 
 from gan.data.batches import draw_step_noise
+from gan.data.loaders import check_dtype, check_shape, first_part, images_to_fit, user_errors
 from gan.data.pixels import scale_pixels
 from gan.recipe import override
-from gan.support.errors import UserError
+from gan.support.errors import RunError, UserError
 from gan.support.tensorflow import keras, set_xla_flags, tf
 
-REFUSED = {"validation_data", "validation_split", "class_weight", "sample_weight"}
+REFUSED = ("validation_data", "validation_split", "class_weight", "sample_weight")
+ONE_OPTIMIZER = (  # callbacks that change the one optimizer of a model; here each net has its own
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ReduceLROnPlateau,
+    keras.callbacks.SwapEMAWeights,
+)
+
+
+class WatchLosses(keras.callbacks.Callback):
+    """Ends `fit` at a loss that is NaN or infinite, and at an epoch without images."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.epoch, self.got_images = epoch, False
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.got_images = True
+        for name, value in (logs or {}).items():
+            if not math.isfinite(value):
+                raise RunError(
+                    f"the training diverged: {name} is {value} in batch {batch + 1:,} of epoch "
+                    f"{self.epoch + 1}; try a smaller learning_rate or another seed: build_design"
+                    f'("{self.model.usual_name}", learning_rate=...)'
+                )
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if not self.got_images:
+            raise UserError(
+                f"fit got no images in epoch {epoch + 1}; for several epochs, a generator must "
+                "never end: set steps_per_epoch, or use a Dataset or a PyDataset"
+            )
 
 
 class FitModel(keras.Model):
@@ -17,20 +49,32 @@ class FitModel(keras.Model):
     `fit` calls `train_step`, which calls the design's `step`.
     """
 
-    fitted_kind = ""  # shape, dtype and batch size of the images that `fit` got last
+    fitted_kind = ""  # what `fit` got last: batches or images of a shape, and the batch size
 
     def compile(
         self,
+        *others: object,
         run_eagerly: bool = False,
-        jit_compile: bool | None = None,
+        jit_compile: bool | str | None = None,
         steps_per_execution: int = 1,
+        **named_others: object,
     ) -> None:
         """Set how `fit` runs its steps. A new design is already compiled.
 
         `run_eagerly`: run the step without compiling it, to debug it. `jit_compile`: compile it
-        with XLA (default: `compile_with_xla`). `steps_per_execution`: steps per compiled call.
+        with XLA (default, None or "auto": `compile_with_xla`). `steps_per_execution`: steps per
+        compiled call. Raises UserError for the other arguments of Keras' `compile`, unless they
+        are None: a design's step has its own optimizers and losses.
         """
-        if jit_compile is None:
+        given = [repr(getattr(value, "name", value)) for value in others if value is not None]
+        given += [name for name, value in named_others.items() if value is not None]
+        if given:
+            raise UserError(
+                f"compile takes no {given[0]}: the step of a design has its own optimizers and "
+                f'losses, and build_design("{self.usual_name}", learning_rate=...) sets their '
+                "rate; compile takes run_eagerly, jit_compile and steps_per_execution, by name"
+            )
+        if jit_compile in (None, "auto"):
             jit_compile = self.compile_with_xla and not run_eagerly
         super().compile(
             optimizer=None,  # `step` has its own
@@ -44,46 +88,60 @@ class FitModel(keras.Model):
     ) -> keras.callbacks.History:
         """Train like any Keras model, with Keras' callbacks. Use `train` to resume exactly.
 
-        `x`: images, uint8 or float in [-1, 1], [N, H, W] or [N, H, W, C]; or (images, labels); or a
-        `tf.data.Dataset` of batches of either. Labels and `y` are ignored. `batch_size` replaces
-        the recipe's; the batches of a Dataset should have that size. `options`: the other arguments
-        of Keras' `fit`; callbacks that set one learning rate do not work. `history` has the mean of
-        each of `loss_names` over an epoch. Raises UserError for other images (the range only of an
-        array), for validation and weights, and on several devices.
+        `x`: images, uint8 or float in [-1, 1], [N, H, W] or [N, H, W, C]; or (images, labels); or
+        batches of either: a `tf.data.Dataset`, a `PyDataset`, a PyTorch `DataLoader`, a generator.
+        Labels and `y` are ignored. `batch_size` replaces the recipe's; the batches of a loader
+        should have that size, since `dcgan` draws so much noise. `options`: the other arguments of
+        Keras' `fit`. `history` has the mean of each of `loss_names` over an epoch.
+
+        Raises UserError for other images (an array's at once, a loader's when they are read), for
+        validation, weights and callbacks that change a model's one optimizer, and on several
+        devices; RunError if a loss is NaN or infinite.
         """
         from gan.training.average import KeepAverage
 
         if self.distribute_strategy.num_replicas_in_sync > 1:
             raise UserError("fit uses one device; use design.train for several")
-        for name in REFUSED & options.keys():
-            raise UserError(f"fit takes no {name}; gan.evaluate measures the images of a GAN")
+        for name in REFUSED:
+            value = options.pop(name, None)
+            if value is not None and not (name == "validation_split" and value == 0):
+                raise UserError(f"fit takes no {name}; gan.evaluate measures the images of a GAN")
         x = images_to_fit(x, self.image_shape)
-        if isinstance(x, np.ndarray):
-            self.recipe = override(self.recipe, batch_size=batch_size)
-            batch_size = self.recipe.batch_size
-        kind = str((getattr(x, "element_spec", None) or np.shape(x)[1:], batch_size))
+        self.recipe = override(self.recipe, batch_size=batch_size)
+        is_array = isinstance(x, np.ndarray)
+        kind = str((x.shape[1:] if is_array else "batches", self.recipe.batch_size))
         if kind != self.fitted_kind:  # Keras would keep a step compiled for the old shape and size
             self.fitted_kind, self.train_function = kind, None
-        callbacks = [KeepAverage()] if self.averages else []
-        callbacks += keras.tree.flatten(options.pop("callbacks", None) or [])
         if self.jit_compile:
             set_xla_flags()
-        return super().fit(x, batch_size=batch_size, callbacks=callbacks, **options)
+        if is_array:
+            options["batch_size"] = self.recipe.batch_size
+        elif isinstance(x, tf.data.Dataset) or x.num_batches is None:
+            options["shuffle"] = False  # Keras cannot, and would warn
+        callbacks = [WatchLosses(), *([KeepAverage()] if self.averages else [])]
+        callbacks += usable_callbacks(options.pop("callbacks", None))
+        with user_errors():
+            return super().fit(x, callbacks=callbacks, **options)
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:
         """Run one `step` on a batch of `fit`; return the means of the losses so far."""
         real_images = as_real_images(data, self.image_shape)
-        counts = self.noise_counts(tf.shape(real_images)[0])
-        # G's optimizer counts its updates and is saved, so the noise differs in every step.
-        noise = draw_step_noise(self.recipe, self.seed, self.g_optimizer.iterations, counts)
-        losses = self.step(real_images, *noise)
-        for mean in self.loss_means:
-            mean.update_state(losses[mean.name])
-        return {mean.name: mean.result() for mean in self.loss_means}
+        # Keras finds the end of a generator by a step without data. Do no part of such a step.
+        with tf.control_dependencies([real_images]):
+            counts = self.noise_counts(tf.shape(real_images)[0])
+            # G's optimizer counts its updates and is saved, so the noise differs in every step.
+            noise = draw_step_noise(self.recipe, self.seed, self.g_optimizer.iterations, counts)
+            losses = self.step(real_images, *noise)
+            for mean in self.loss_means:
+                mean.update_state(losses[mean.name])
+            return {mean.name: mean.result() for mean in self.loss_means}
 
     def test_step(self, data: object) -> None:
         """Raises UserError: no loss measures the quality of a GAN's images."""
         raise UserError("a GAN has no validation loss; measure its images with gan.evaluate")
+
+    def _maybe_symbolic_build(self, *_: object, **__: object) -> None:
+        """Keras reads batches here if there is a strategy, to build a model. A design is built."""
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -97,50 +155,20 @@ def as_real_images(batch: object, image_shape: tuple) -> tf.Tensor:
     `batch` holds images [B, H, W] or [B, H, W, C], uint8 or float in [-1, 1], or is a tuple of
     such images and labels. Raises UserError for images of another shape or type.
     """
-    if isinstance(batch, dict):
-        raise UserError(f"a batch must be images or (images, labels), not a dict of {list(batch)}")
-    images = tf.convert_to_tensor(batch[0] if isinstance(batch, (tuple, list)) else batch)
-    check_fits(images.shape, image_shape)
-    check_pixels(images.dtype.name)
+    images = tf.convert_to_tensor(first_part(batch))
+    check_shape(images.shape, image_shape)
+    check_dtype(images.dtype.name)
     images = tf.reshape(images, (-1, *image_shape))
     return scale_pixels(images) if images.dtype == tf.uint8 else tf.cast(images, tf.float32)
 
 
-def check_fits(shape: tuple, image_shape: tuple) -> None:
-    """Raise UserError unless `shape` is [B, H, W] or [B, H, W, C] for images of `image_shape`."""
-    height, width, channels = image_shape
-    if tuple(shape[1:]) not in ([(height, width)] if channels == 1 else []) + [image_shape]:
-        raise UserError(
-            f"images {tuple(shape[1:])} do not fit nets that were built for {image_shape}"
-        )
-
-
-def check_pixels(name: str) -> None:
-    """Raise UserError unless `name` is the name of a dtype that pixels may have."""
-    if name != "uint8" and not name.startswith(("float", "bfloat")):
-        raise UserError(f"images must be uint8 from 0 to 255, or float from -1 to 1, not {name}")
-
-
-def images_to_fit(x: object, image_shape: tuple) -> object:
-    """The images in the argument `x` of `fit`: an array, or a Dataset or generator as it is.
-
-    Raises UserError for anything else, and for an array of the wrong shape, type or range.
-    """
-    x = x[0] if isinstance(x, tuple) else x
-    if x is None or isinstance(x, (list, dict)):
-        raise UserError("fit takes an array of images, (images, labels) or a tf.data.Dataset")
-    if not hasattr(x, "__array__"):
-        return x
-    x = np.asarray(x)
-    check_fits(x.shape, image_shape)
-    check_pixels(x.dtype.name)
-    if not len(x):
-        raise UserError("fit got no images")
-    if x.dtype != np.uint8:
-        least, greatest = x.min(), x.max()
-        if not (-1 <= least < 0 and greatest <= 1):  # also refuses NaN
+def usable_callbacks(callbacks: object) -> list[keras.callbacks.Callback]:
+    """The callbacks given to `fit`, one or several. Raises UserError for one that cannot work."""
+    callbacks = keras.tree.flatten(callbacks or [])
+    for callback in callbacks:
+        if isinstance(callback, ONE_OPTIMIZER):
             raise UserError(
-                f"the images range from {least:g} to {greatest:g}; "
-                "give uint8 from 0 to 255, or float from -1 to 1"
+                f"fit takes no {type(callback).__name__}: each net has its own optimizer; a "
+                "callback of your own can change design.d_optimizer and design.g_optimizer"
             )
-    return x
+    return callbacks

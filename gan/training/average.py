@@ -59,7 +59,7 @@ class KeepAverage(keras.callbacks.Callback):
 
     @property
     def steps_done(self) -> int:
-        return int(self.model.g_optimizer.iterations)
+        return int(self.model.g_optimizer.iterations.numpy())
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.last_batch = -1
