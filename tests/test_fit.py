@@ -259,8 +259,15 @@ LOADERS = {
 }
 
 
-@pytest.mark.parametrize("form", LOADERS)
-@pytest.mark.parametrize("fault", IMAGES_WITH_A_FAULT)
+@pytest.mark.parametrize(
+    ("fault", "form"),
+    [
+        (fault, form)
+        if form in ("array", "dataset") or fault in ("0..1", "later", "channels first")
+        else pytest.param(fault, form, marks=pytest.mark.slow)
+        for fault, form in itertools.product(IMAGES_WITH_A_FAULT, LOADERS)
+    ],
+)
 def test_images_with_a_fault_are_refused_with_one_line(fault, form, eager, seen):
     """Whoever reads them, TensorFlow or a thread of Keras; no step gets them."""
     images, message = IMAGES_WITH_A_FAULT[fault]

@@ -109,9 +109,9 @@ def checked_dataset(batches: tf.data.Dataset, check: BatchCheck) -> tf.data.Data
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Raise a UserError of a check again if TensorFlow ran the check and raised an error of its own.
+    """Raise the UserError of a check that TensorFlow ran, instead of TensorFlow's own error.
 
-    Of the UserError, TensorFlow's error keeps only the text: "UserError: message".
+    TensorFlow's error keeps only its text, "UserError: message".
     """
     try:
         yield
