@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gan.data.batches import draw_step_noise
+from gan.data.batches import draw_step_noise, flip_some
 from gan.data.loaders import check_dtype, check_shape, first_part, images_to_fit, user_errors
 from gan.data.pixels import scale_pixels
 from gan.recipe import override
@@ -130,7 +130,10 @@ class FitModel(keras.Model):
         with tf.control_dependencies([real_images]):
             counts = self.noise_counts(tf.shape(real_images)[0])
             # G's optimizer counts its updates and is saved, so the noise differs in every step.
-            noise = draw_step_noise(self.recipe, self.seed, self.g_optimizer.iterations, counts)
+            time = self.g_optimizer.iterations
+            noise = draw_step_noise(self.recipe, self.seed, time, counts)
+            if self.recipe.flip:
+                real_images = flip_some(real_images, self.seed, time)
             losses = self.step(real_images, *noise)
             for mean in self.loss_means:
                 mean.update_state(losses[mean.name])
