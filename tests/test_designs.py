@@ -225,7 +225,8 @@ GRID = {"d-on-g": ("0_0", 64), "dcgan": ("image_at_epoch_0001", 16)}  # the othe
     ],
 )
 def test_few_images_get_no_grid_in_some_epochs(name, per_epoch, expected):
-    names = {step: built(name).grid_name(step, per_epoch) for step in range(500)}
+    design = built(name)
+    names = {step: design.grid_name(step, per_epoch) for step in range(500)}
     found = {name: step for step, name in names.items() if name}
     assert list(found.items())[:2] == list(expected.items())
 
