@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from gan.data.batches import draw_step_noise, flip_some
-from gan.data.loaders import check_dtype, check_shape, first_part, images_to_fit, user_errors
+from gan.data.loaders import check_pixels, check_fits, first_part, images_to_fit, user_errors
 from gan.data.pixels import scale_pixels
 from gan.recipe import override
 from gan.support.errors import RunError, UserError
@@ -159,8 +159,8 @@ def as_real_images(batch: object, image_shape: tuple) -> tf.Tensor:
     such images and labels. Raises UserError for images of another shape or type.
     """
     images = tf.convert_to_tensor(first_part(batch))
-    check_shape(images.shape, image_shape)
-    check_dtype(images.dtype.name)
+    check_fits(images.shape, image_shape)
+    check_pixels(images.dtype.name)
     images = tf.reshape(images, (-1, *image_shape))
     return scale_pixels(images) if images.dtype == tf.uint8 else tf.cast(images, tf.float32)
 

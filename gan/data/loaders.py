@@ -142,8 +142,8 @@ def check_images(images: np.ndarray, image_shape: tuple, whole: bool) -> None:
 
     `whole`: they are all the images, or the first batch, so floats must also go below 0.
     """
-    check_shape(images.shape, image_shape)
-    check_dtype(images.dtype.name)
+    check_fits(images.shape, image_shape)
+    check_pixels(images.dtype.name)
     if not len(images):
         raise UserError("fit got no images")
     if images.dtype == np.uint8:
@@ -155,7 +155,7 @@ def check_images(images: np.ndarray, image_shape: tuple, whole: bool) -> None:
         raise UserError(f"the images range from {least:g} to {greatest:g}; {HOW_TO_SCALE}")
 
 
-def check_shape(shape: tuple, image_shape: tuple) -> None:
+def check_fits(shape: tuple, image_shape: tuple) -> None:
     """Raise UserError unless `shape` is [B, H, W] or [B, H, W, C] for images of `image_shape`."""
     height, width, channels = image_shape
     fitting = [image_shape, (height, width)] if channels == 1 else [image_shape]
@@ -175,7 +175,7 @@ def check_shape(shape: tuple, image_shape: tuple) -> None:
     raise UserError(what)
 
 
-def check_dtype(name: str) -> None:
+def check_pixels(name: str) -> None:
     """Raise UserError unless `name` is the name of a dtype that pixels may have."""
     if name != "uint8" and not name.startswith(("float", "bfloat")):
         raise UserError(f"images must be uint8 from 0 to 255, or float from -1 to 1, not {name}")
