@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from gan.data.batches import draw_step_noise, flip_some
-from gan.data.loaders import check_pixels, check_fits, first_part, images_to_fit, user_errors
+from gan.data.loaders import check_fits, check_pixels, first_part, images_to_fit, user_errors
 from gan.data.pixels import scale_pixels
 from gan.recipe import override
 from gan.support.errors import RunError, UserError
