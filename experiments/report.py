@@ -16,7 +16,7 @@ import ranked_sampling
 import reproductions
 import scale
 from results import REFERENCE, REPOSITORY, stored
-from tables import heading, runs_of, spread, study_table, table
+from tables import cell, heading, runs_of, spread, study_table, table
 
 from gan.cli import run_command
 
@@ -58,6 +58,20 @@ def fashion() -> str:
     return study_table("Fashion-MNIST", rows)
 
 
+def few_photos() -> str:
+    """Return the figures of the averaged generators that were trained on few photos."""
+    result = stored(REFERENCE / "few_photos.json")
+    shown = ("precision", "recall", "coverage", "nearest_training_image")
+    rows = []
+    for title, runs in result["rows"].items():
+        distances = [spread(runs, "frechet_distance", kind) for kind in ("figures", "average")]
+        rows.append([title, *distances, *(spread(runs, name, "average") for name in shown)])
+    floor = [cell(result["floor"], name) for name in shown]
+    rows.append(["real training images", cell(result["floor"], "frechet_distance"), None, *floor])
+    headings = ["`dcgan`, 3,000 steps on", "Fréchet distance ↓, last", "averaged ↓"]
+    return table([*headings, *map(heading, shown)], rows)
+
+
 def faults() -> str:
     """Return the counts of `make test-faults`."""
     result = stored(REFERENCE / "faults.json")
@@ -83,6 +97,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ranked": lambda: ranked_sampling.text(stored(ranked_sampling.RESULT)),
     "nearest": lambda: ranked_sampling.nearest(stored(ranked_sampling.RESULT)),
     "next-steps": next_steps,
+    "few-photos": few_photos,
     "faults": faults,
     "frozen": lambda: frozen_discriminator.text(stored(frozen_discriminator.RESULT)),
     "fashion": fashion,
