@@ -13,6 +13,7 @@ import numpy as np
 from gan.data import of_array
 from gan.data.batches import GRID_NOISE, draw_noise
 from gan.data.fit import FitModel
+from gan.layers.defaults import keras_defaults
 from gan.layers.plain import save_plain
 from gan.layers.precision import precision
 from gan.layers.seeding import first_weights
@@ -76,7 +77,7 @@ class Design(FitModel):
         self.image_shape = tuple(image_shape)
         self.seed = checked("seed", seed_number, seed)
         with memory_errors("use smaller images, or shorter noise (latent_dim)"):
-            with precision(self.recipe.precision), first_weights(self.seed):
+            with keras_defaults(), precision(self.recipe.precision), first_weights(self.seed):
                 self.build_nets()
             self.d_optimizer, self.g_optimizer = self.build_optimizers()
             self.build_other_variables()

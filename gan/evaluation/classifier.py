@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gan.layers.defaults import keras_defaults
 from gan.runs.trained import REFERENCE
 from gan.runs.weights import load_weights
 from gan.support.tensorflow import keras, layers
@@ -17,6 +18,7 @@ FEATURES = 64
 CHUNK = 1000
 
 
+@keras_defaults()
 def build_classifier() -> keras.Model:
     """A Model from images [B, 28, 28, 1] in 0..255 to (features [B, 64], log-odds [B, 10])."""
     images = keras.Input((28, 28, 1))

@@ -5,6 +5,7 @@ replicas' gradients, so each replica's loss must be its share of the global mean
 all of this does the same as Keras' own functions and layers.
 """
 
+from gan.layers.defaults import keras_defaults
 from gan.support.tensorflow import keras, layers, tf
 
 
@@ -34,7 +35,9 @@ def binary_crossentropy(
     """
     if isinstance(targets, float):
         targets = tf.fill(tf.shape(outputs), targets)
-    return global_mean(keras.losses.binary_crossentropy(targets, outputs, from_logits))
+    with keras_defaults():  # for the epsilon at which Keras clips p
+        losses = keras.losses.binary_crossentropy(targets, outputs, from_logits)
+    return global_mean(losses)
 
 
 def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gan.layers.defaults import keras_defaults
 from gan.support.tensorflow import keras, tf
 
 # Doubling an image repeats each pixel, so the 5 taps in a row of the kernel read only 3 pixels of
@@ -57,6 +58,7 @@ class UpSamplingConv2D(keras.layers.Layer):
         batch, height, width, _ = input_shape
         return batch, 2 * height, 2 * width, self.filters
 
+    @keras_defaults()
     def as_keras(self) -> keras.Sequential:
         """Keras' two layers, which have the same weights."""
         upsampling = keras.layers.UpSampling2D(dtype=self.dtype_policy)
