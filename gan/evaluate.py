@@ -90,11 +90,11 @@ def main(arguments: list[str] | None = None) -> int:
         )
     source |= {"compared_with": "MNIST" if is_real else "other images"}
     result = source | measure(images, mnist, say)
-    print(table(result))
+    say(table(result))
     if target:
         with disk_errors("written", target), replacing(target) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        print(f"\n{shown_path(target)}")
+        say(f"\n{shown_path(target)}")
     if target and not options.json:
         with disk_errors("written", trained.images):
             publish_again(trained, design)

@@ -59,22 +59,20 @@ def main(arguments: list[str] | None = None) -> int:
             generators = ["averaged"] if together else ["last", "averaged"]
         trained_for = how_far(trained.config(), steps)
         nets.append((design, trained_for, generators))
-        print(f"{trained.title}: {design.name}, {trained_for}; generator: {', '.join(generators)}")
+        say(f"{trained.title}: {design.name}, {trained_for}; generator: {', '.join(generators)}")
     for folder in (options.nets, options.page and options.page.parent):
         if folder:
             make_folder(folder)
     if options.nets:
         with disk_errors("written", options.nets):
             design.save_nets(options.nets, options.average)
-        print(
-            f"{shown_path(options.nets)}/: generator.keras ({generators[0]}), discriminator.keras"
-        )
+        say(f"{shown_path(options.nets)}/: generator.keras ({generators[0]}), discriminator.keras")
     if options.page:
         title = "GANs in the browser" if together else chosen[0].name
         with disk_errors("written", options.page):
             write_play_page(options.page, title, nets, say)
         size = options.page.stat().st_size / 1e6
-        print(f"{shown_path(options.page)}: {size:.1f} MB; open it in a browser")
+        say(f"{shown_path(options.page)}: {size:.1f} MB; open it in a browser")
     return 0
 
 

@@ -15,7 +15,7 @@ from gan.cli.options import (
     rows_and_columns,
 )
 from gan.cli.outputs import USUAL_ZOOM, check_count, choose_outputs, make_folders, write
-from gan.cli.progress import with_progress
+from gan.cli.progress import say, with_progress
 from gan.recipe import positive_int, whole_number
 from gan.runs import load
 from gan.runs.config import how_far
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         others = [name for name in vars(options) if name not in ("list", "root")]
         check_excluded(options, {"list": others})
-        print("\n".join(list_runs(options.root)))
+        say("\n".join(list_runs(options.root)))
         return 0
     check(options)
     rows, columns = options.grid or (1, options.count or IMAGES_DRAWN)
@@ -87,14 +87,14 @@ def main(arguments: list[str] | None = None) -> int:
     design, steps = load(trained, average=average, step=options.step)
     averaged = "averaged generator, " if average else ""
     trained_for = how_far(trained.config(), steps)
-    print(f"{trained.title}: {design.name}, {averaged}{trained_for}; seed {options.seed}")
+    say(f"{trained.title}: {design.name}, {averaged}{trained_for}; seed {options.seed}")
     if options.interpolate:
         chunks = draw_walk(design, options.seed, rows, columns, average)
     elif options.nice:
         candidates = count * (options.candidates or CANDIDATES)
         drawn = with_progress(draw_samples(design, options.seed, candidates, average), candidates)
         best, everything = keep_best(drawn, count)
-        print(f"D's scores of all {candidates:,} images: {everything}")
+        say(f"D's scores of all {candidates:,} images: {everything}")
         chunks = [best]
     else:
         chunks = with_progress(draw_samples(design, options.seed, count, average), count)

@@ -1,5 +1,6 @@
 """Start and end a command, and write commands that the user can copy."""
 
+import io
 import os
 import shlex
 import shutil
@@ -19,19 +20,26 @@ from gan.support.memory import memory_errors
 
 def run_command(main: Callable[[], int]) -> None:
     """Run `main` and exit with its code. A UserError or RunError becomes one line on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # what a terminal cannot show must not end a run
     try:
         with memory_errors("ask for fewer or smaller images"):
             code = main()
-        sys.stdout.flush()
     except (UserError, RunError) as error:
         message = " ".join(str(error).split())
         print(f"error: {message}", file=sys.stderr)
         code = BAD_INPUT if isinstance(error, UserError) else 1
     except KeyboardInterrupt:
         code = 130  # the code a shell reports for a command that SIGINT ended
-    except BrokenPipeError:  # the reader of our output, such as `| head`, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
         code = 1
+    try:
+        sys.stdout.flush()
+    except OSError as error:  # its disk is full, or its reader, such as `| head`, is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        code = code or 1
     sys.exit(code)
 
 

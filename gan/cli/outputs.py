@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gan.cli.progress import say
 from gan.runs import Run, Shipped
 from gan.support.errors import UserError, disk_errors
 from gan.support.files import make_folder, shown_path
@@ -103,12 +104,12 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
         save_grid(picture, np.concatenate(images), zoom or usual_zoom(count), columns)
     if gif:
         save_images_gif(gif, np.concatenate(images), zoom or gif_zoom(shape[1]))
-    print(f"D's scores of these {count:,} images: {summary(np.concatenate(scores))}")
+    say(f"D's scores of these {count:,} images: {summary(np.concatenate(scores))}")
     if picture:
-        print(f"{shown_path(picture)}: {count:,} images")
+        say(f"{shown_path(picture)}: {count:,} images")
     if gif:
-        print(f"{shown_path(gif)}: the same images, one after another")
+        say(f"{shown_path(gif)}: the same images, one after another")
     if archive:
-        print(f"{shown_path(archive)}: images {(count, *shape)}, scores {(count,)}")
+        say(f"{shown_path(archive)}: images {(count, *shape)}, scores {(count,)}")
     if separate:
-        print(f"{shown_path(separate)}/: {count:,} pictures")
+        say(f"{shown_path(separate)}/: {count:,} pictures")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gan.support.errors import UserError, disk_errors
-from gan.support.files import replacing
+from gan.support.files import keras_home, replacing
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 SECONDS_WITHOUT_A_BYTE = 10
@@ -27,7 +27,7 @@ class Unreachable(UserError):
 
 def cache_folder() -> Path:
     """Keras' own cache of data sets."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    return keras_home() / "datasets"
 
 
 def fetch(name: str, expected_hash: str, say: Callable[[str], None]) -> Path:

@@ -42,7 +42,7 @@ RESERVED = r"reference|shipped-.*"  # folders of the project's own files, and of
 class Run:
     """The folders of run `name` under `root`; nothing is created before `locked`.
 
-    Raises UserError if a run may not have this name (see `is_name`).
+    Raises UserError if a run may not have this name (see `is_name`), or `root` is not in UTF-8.
     """
 
     def __init__(self, name: str, root: Path | str = REPOSITORY) -> None:
@@ -51,6 +51,13 @@ class Run:
                 f"no run can be named {name!r}; use letters, digits, '.', '_' and '-', "
                 "but not 'reference' or 'shipped-...'"
             )
+        try:
+            str(root).encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"TensorFlow cannot write to {root}, since its name is not in UTF-8 here; "
+                "choose another --root"
+            ) from None
         self.name = name
         self.root = Path(root)
         self.folder = self.root / "experiments" / name

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,14 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder} cannot be made or is not a folder: {error.strerror}") from None
+
+
+def keras_home() -> Path:
+    """Keras' own folder: KERAS_HOME, else ~/.keras, or for a user without a home /tmp/.keras."""
+    if named := os.environ.get("KERAS_HOME"):
+        return Path(os.path.expanduser(named))
+    home = os.path.expanduser("~")  # stays as it is if there is none
+    return Path(home if os.path.isdir(home) else tempfile.gettempdir(), ".keras")
 
 
 def shown_path(path: Path) -> str:

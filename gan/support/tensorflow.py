@@ -8,8 +8,12 @@ import functools
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from gan.support.errors import UserError
+from gan.support.files import keras_home
 
 XLA_FLAGS = "--xla_cpu_copy_insertion_use_region_analysis=true"
 
@@ -23,6 +27,8 @@ def _quiet_stderr() -> Iterator[None]:
         os.dup2(chatter.fileno(), 2)
         try:
             yield
+        except UserError:
+            raise
         except Exception:
             chatter.seek(0)
             os.write(stderr, chatter.read())
@@ -33,7 +39,16 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 with _quiet_stderr():
-    import keras
+    try:
+        import keras
+    except Exception as error:
+        where = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        if not any(name.endswith("keras/src/backend/config.py") for name in where):
+            raise
+        raise UserError(
+            f"Keras cannot start with its settings: {error}; correct or delete "
+            f"{keras_home() / 'keras.json'}, and check the variables KERAS_..."
+        ) from None
     import tensorflow as tf
     from keras import layers
 
