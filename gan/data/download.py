@@ -1,28 +1,34 @@
 """Published files, downloaded once into Keras' own cache and checked."""
 
+import atexit
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import getproxies
 
 from gan.support.errors import UserError, disk_errors
-from gan.support.files import keras_home, replacing
+from gan.support.files import keras_home, remove, replacing
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 SECONDS_WITHOUT_A_BYTE = 10
-# File name in Keras' cache, and hash: MNIST's from Keras, Fashion-MNIST's from its own page.
+# File name in Keras' cache, hash, and bytes: MNIST's from Keras, Fashion-MNIST's from its own page.
 MNIST = (
     "mnist.npz",
     "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    11_490_434,
 )
 FASHION = (
     "fashion-mnist/train-images-idx3-ubyte.gz",
     "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    26_421_880,
 )
+KEPT: dict[str, Path] = {}  # downloads that the cache could not hold, until this process ends
 
 
 class Unreachable(UserError):
-    """A download failed because there is no network, or the server did not send the file."""
+    """A download failed because there is no network, or what came is not the published file."""
 
 
 def cache_folder() -> Path:
@@ -30,51 +36,88 @@ def cache_folder() -> Path:
     return keras_home() / "datasets"
 
 
-def fetch(name: str, expected_hash: str, say: Callable[[str], None]) -> Path:
-    """Path of file `name` in Keras' cache; downloads the file first if it is not there.
+def fetch(name: str, expected_hash: str, size: int, say: Callable[[str], None]) -> Path:
+    """Path of file `name`, of `size` bytes, in Keras' cache; downloads it first if it is not there.
 
-    Raises Unreachable without a network, UserError for a file with another hash.
+    If the cache cannot be written, the path is of a temporary file, which goes with this process.
+    Raises Unreachable if the file cannot be downloaded, UserError if that in the cache has another
+    hash.
     """
     path = cache_folder() / name
     if os.path.isdir(path):
         raise UserError(f"{path} is a folder; remove it, or name your data with --data PATH")
-    if not os.path.exists(path):
+    if os.path.exists(path):
+        with disk_errors("read", path):
+            found = hash_of(path.read_bytes(), expected_hash)
+        if found != expected_hash:
+            raise UserError(
+                f"{path} is not the published file (its hash differs); "
+                "delete it to download it again, or use it as it is with --data PATH"
+            )
+        return path
+    if name not in KEPT:
         url = ORIGIN + path.name
         say(f"downloading {url}")
-        with disk_errors("written", path):
-            download(url, path, expected_hash)
-        return path
-    with disk_errors("read", path):
-        found = hash_of(path.read_bytes(), expected_hash)
-    if found != expected_hash:
-        raise UserError(
-            f"{path} is not the published file (its hash differs); "
-            "delete it to download it again, or use it as it is with --data PATH"
-        )
-    return path
+        content = download(url, expected_hash, size)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+            return path
+        except OSError as error:
+            say(f"{path} cannot be written ({error.strerror}): the download is for this run only")
+        with disk_errors("written", Path(tempfile.gettempdir())):
+            folder = Path(tempfile.mkdtemp(prefix="gan-"))
+            atexit.register(remove, folder)
+            (folder / path.name).write_bytes(content)
+        KEPT[name] = folder / path.name
+    return KEPT[name]
 
 
-def download(url: str, path: Path, expected_hash: str) -> None:
-    """Download `url` to `path`, completely or not at all, if it has the hash."""
+def download(url: str, expected_hash: str, size: int) -> bytes:
+    """The `size` bytes at `url`. Raises Unreachable if they do not come, or have another hash."""
     import requests  # here, because few runs need it
 
+    content = bytearray()
     try:
         # The timeout limits the connection and each wait between bytes, not the whole download.
         with requests.get(url, stream=True, timeout=SECONDS_WITHOUT_A_BYTE) as response:
             response.raise_for_status()
-            content = response.content
-    except requests.HTTPError as error:
-        raise Unreachable(f"{url} answered {error.response.status_code}") from None
-    except requests.Timeout:
-        raise Unreachable(f"{url} sent nothing for {SECONDS_WITHOUT_A_BYTE} s") from None
-    except requests.RequestException as error:
-        reason = "timed out" if "timed out" in str(error) else "no network?"
-        raise Unreachable(f"{url} cannot be reached ({reason})") from None
+            for part in response.iter_content(2**16):
+                content += part
+                if len(content) > size:
+                    break
+    except (OSError, ValueError, ImportError) as error:  # of requests, or of what it uses
+        raise Unreachable(f"{url} cannot be reached ({reason(error)})") from None
     if hash_of(content, expected_hash) != expected_hash:
-        raise UserError(f"{url} sent another file than the published one (its hash differs)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+        raise Unreachable(
+            f"{url} cannot be reached (what came is not the published file; perhaps this network "
+            "wants you to log in)"
+        )
+    return bytes(content)
+
+
+def reason(error: Exception) -> str:
+    """Why a download ended with `error`, in a few words."""
+    from requests import exceptions
+
+    if isinstance(error, exceptions.HTTPError):
+        return f"it answered {error.response.status_code}"
+    if isinstance(error, ImportError):
+        return "this Python has no ssl module"
+    if isinstance(error, exceptions.Timeout) or "timed out" in str(error):
+        return f"it sent nothing for {SECONDS_WITHOUT_A_BYTE} s"
+    if isinstance(error, exceptions.SSLError) or "certificate" in str(error):
+        for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            if file := os.environ.get(variable):
+                return f"its certificate cannot be checked with {variable}={file}"
+        return "its certificate cannot be trusted"
+    # An address that is not valid is a proxy's, since ours is.
+    if isinstance(error, exceptions.ProxyError | ValueError) and getproxies():
+        return "the proxy does not work; correct HTTPS_PROXY"
+    if type(error) is exceptions.ConnectionError:
+        return "no network?"
+    return "what came is not the published file"
 
 
 def hash_of(content: bytes, like: str) -> str:
