@@ -1,11 +1,16 @@
 """The dense GAN's step against an independent NumPy one, and what it may change."""
 
+import functools
+import re
+import textwrap
 from dataclasses import asdict
 
+import h5py
 import keras
 import numpy as np
 import pytest
-from conftest import STEPS, assert_changed, step_inputs, weights
+from conftest import REPOSITORY, STEPS, assert_changed, step_inputs, weights
+from documents import KerasDense
 from numpy_gan import SGD, Adam, DenseGAN
 
 from gan.data import load_images
@@ -128,3 +133,71 @@ def test_a_recipe_names_the_setting_that_is_wrong():
             override(DENSE, **settings)
     with pytest.raises(ValueError, match="no setting 'beta_1'"):
         build_design("dense-sgd", beta_1=0.5)
+
+
+# -- files of Keras 2 ------------------------------------------------------------------------------
+
+
+def write_as_keras_2(path, net, wrapped):
+    """Write the weights of `net` as Keras 2's `save_weights` does, bare or inside a Model."""
+    groups = {layer.name: layer.weights for layer in net.layers}
+    if wrapped:
+        groups = {"input_1": [], "sequential": [*net.trainable_weights, *net.non_trainable_weights]}
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in groups]
+        for group, variables in groups.items():
+            names = [f"{variable.path}:0" for variable in variables]
+            file.create_group(group).attrs["weight_names"] = [name.encode() for name in names]
+            for name, variable in zip(names, variables, strict=True):
+                file[group][name] = variable.numpy()
+
+
+def save_with_keras_2(path, net, wrapped, save):
+    """Have Keras 2 write the document's net with the weights of `net`, with the method `save`."""
+    tf_keras = pytest.importorskip("tf_keras")
+    document = getattr(KerasDense(adam=True), net.name)
+    document.set_weights(weights(net))
+    inputs = tf_keras.Input(net.input_shape[1:])
+    document = tf_keras.Model(inputs, document(inputs)) if wrapped else document
+    getattr(document, save)(path)
+
+
+BY_KERAS_2 = [functools.partial(save_with_keras_2, save=name) for name in ("save", "save_weights")]
+
+
+@pytest.mark.parametrize(
+    ("write", "wrapped"),
+    [
+        (write_as_keras_2, True),
+        *(
+            pytest.param(write, wrapped, marks=pytest.mark.slow)
+            for write in (write_as_keras_2, *BY_KERAS_2)
+            for wrapped in (True, False)
+        ),
+    ],
+)
+def test_the_guides_lines_load_weights_of_the_keras_gan_class(
+    tmp_path, monkeypatch, write, wrapped
+):
+    trained = GAN(seed=1)
+    random = np.random.default_rng(0)
+    for variable in trained.generator.variables:  # BatchNorm's too, each another
+        variable.assign(variable + random.uniform(0, 0.1, variable.shape).astype("float32"))
+    for net in (trained.generator, trained.discriminator):
+        write(tmp_path / f"{net.name}.h5", net, wrapped)
+
+    guide = (REPOSITORY / "experiments" / "guide.md").read_text(encoding="utf-8")
+    section = guide.split("### Weights of the Keras GAN class")[1].split("\n## ")[0]
+    code = "\n".join(line for line in section.splitlines() if line.startswith("    "))
+    if not wrapped:  # what the text below those lines says
+        code, found = re.subn(r"keras\.Model\(\w+, (gan\.\w+)\(\w+\)\)", r"\1", code)
+        assert found == 2
+        assert 'gan.generator.load_weights("generator.h5")`' in section
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(textwrap.dedent(code), names)
+    noise = random.normal(size=(16, 100)).astype("float32")
+    images = trained.sample(noise)
+    for average in (False, True):
+        np.testing.assert_array_equal(names["gan"].sample(noise, average), images)
+    np.testing.assert_array_equal(names["gan"].discriminator(images), trained.discriminator(images))
