@@ -11,14 +11,11 @@ from contextlib import suppress
 
 # A standard stream that is closed, as by `>&-`, becomes the null device. Else the next file that is
 # opened gets its number, and what TensorFlow logs is written into that file.
-for number in range(3):
-    try:
-        os.fstat(number)
-    except OSError:
-        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets this number
 for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
     if getattr(sys, name) is None:
-        setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+        stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+        os.set_inheritable(stream.fileno(), True)
+        setattr(sys, name, stream)
 
 # A command was started with a Python that is not the one in .venv.
 if sys.argv[0] == "-m" and not importlib.util.find_spec("keras"):

@@ -125,7 +125,7 @@ def test_names_that_are_not_utf_8_are_refused_in_one_line(tmp_path):
 @pytest.mark.parametrize("environment", [STRICT, {"PYTHONIOENCODING": "utf-8:strict"}])
 def test_commands_in_a_strict_terminal(tmp_path, environment):
     data = os.fsencode(tmp_path / "für ") + b"\xff.npz"
-    np.savez(os.fsdecode(data), x_train=np.zeros((9, 12, 12), np.uint8))
+    np.savez(os.fsdecode(data), x_train=np.arange(9 * 144, dtype=np.uint8).reshape(9, 12, 12))
     train = ("-m", "gan.train", "dense-sgd", "--steps=2", "--batch-size=8", "--data", data)
     drawn = tmp_path / "写真.png"
     for words in (train, ("-m", "gan.generate", "--out", drawn), ("-m", "gan.generate", "--list")):
@@ -143,7 +143,7 @@ from gan.cli.progress import say
 with open(sys.argv[1], "w", encoding="utf-8") as file:
     os.write(1, b"of TensorFlow"), os.write(2, b"of TensorFlow"), say("a line")
     sys.stderr.write(sys.stdin.read())
-    file.write(str(file.fileno() > 2))
+    file.write(str(file.fileno() > 2 and all(map(os.get_inheritable, range(3)))))
 """
 
 
@@ -154,7 +154,7 @@ def test_what_is_closed_is_opened_on_nothing(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("redirect", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full"])
+@pytest.mark.parametrize("redirect", ["2>&-", "<&- >&- 2>&-", ">/dev/full"])
 def test_commands_without_input_or_output(tmp_path, small_data, redirect):
     train = ("-m", "gan.train", "dense-sgd", "--steps=2", "--batch-size=8", "--data", small_data)
     drawn = tmp_path / "a.png"
