@@ -12,6 +12,7 @@ import numpy as np
 from gan.formats.arrays import IDX_NAMES, check_shape
 from gan.formats.photo import DEEP_MODE, Damaged, Photo, Unread, read_photo
 from gan.support.errors import UserError
+from gan.support.stderr import quiet_stderr
 
 NOBODYS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # systems write them, and ._* files
 BACKGROUNDS = {"white": 255, "black": 0}
@@ -45,7 +46,7 @@ def read_image_folder(
     """
     files, others = find_files(folder, options.subfolders)
     unread, damaged, several, photos = [], [], [], []
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), quiet_stderr():  # libtiff prints what is wrong with a file
         warnings.simplefilter("ignore")  # Pillow's warnings are about files that it can read
         for file in _watched(files, say):
             name = file.relative_to(folder).as_posix()

@@ -1,44 +1,22 @@
 """Keras and TensorFlow for all modules of `gan`. Importing this starts them quietly.
 
-TensorFlow's C++ code writes to stderr before its log level applies, so the file descriptor is
-redirected during the start. If the start fails, the text is shown.
+TensorFlow's C++ code writes to stderr before its log level applies. If the start fails, the text is
+shown.
 """
 
 import functools
 import os
-import sys
-import tempfile
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from gan.support.errors import UserError
 from gan.support.files import keras_home
+from gan.support.stderr import quiet_stderr
 
 XLA_FLAGS = "--xla_cpu_copy_insertion_use_region_analysis=true"
 
 
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Keep what the block writes to stderr, and show it only if the block fails."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as chatter:
-        os.dup2(chatter.fileno(), 2)
-        try:
-            yield
-        except UserError:
-            raise
-        except Exception:
-            chatter.seek(0)
-            os.write(stderr, chatter.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
-
-with _quiet_stderr():
+with quiet_stderr():
     try:
         import keras
     except Exception as error:
@@ -89,5 +67,5 @@ def configure() -> None:
     tf.config.optimizer.set_experimental_options({"remapping": False})
 
 
-with _quiet_stderr():  # the search for GPUs is logged
+with quiet_stderr():  # the search for GPUs is logged
     configure()
