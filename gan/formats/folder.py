@@ -124,12 +124,14 @@ def as_pixels(
     if transparent:
         dark = is_ink_dark(transparent)
         chosen = background or ("white" if dark else "black")
-        why = "" if background else f", as the ink is {'dark' if dark else 'light'}"
-        say(f"{len(transparent)} images with transparency are laid on {chosen}{why} (--background)")
+        ink = "dark" if dark else "light"
+        why = "" if background else f", because their ink is {ink}; --background chooses another"
+        say(f"images with transparency: {len(transparent):,}, laid on {chosen}{why}")
     deep = [photo for photo in photos if photo.image.mode == DEEP_MODE]
     if deep:
         least, greatest = min(p.least for p in deep), max(p.greatest for p in deep)
-        say(f"{len(deep)} images of 16 bits or more: {least:g} becomes 0, {greatest:g} becomes 255")
+        scaled = f"{least:g} becomes 0, {greatest:g} becomes 255"
+        say(f"images of 16 bits or more: {len(deep):,}, scaled by one range: {scaled}")
     pixels = np.empty((len(photos), *photos[0].image.size[::-1], len(mode)), np.uint8)
     for index, photo in enumerate(photos):
         image = photo.image

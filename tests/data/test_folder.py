@@ -114,10 +114,11 @@ def test_dark_ink_on_transparency_is_laid_on_white(tmp_path, loaded, mode):
     for channel in np.moveaxis(loaded()[0], -1, 0):
         np.testing.assert_array_equal(channel, expected)
     assert loaded.said == [
-        "1 images with transparency are laid on white, as the ink is dark (--background)"
+        "images with transparency: 1, laid on white, because their ink is dark; "
+        "--background chooses another"
     ]
     assert loaded(background="black").max() == 0  # as asked, though nothing is seen
-    assert loaded.said == ["1 images with transparency are laid on black (--background)"]
+    assert loaded.said == ["images with transparency: 1, laid on black"]
     halved = loaded(12, 12)[0, ..., 0]  # resizing brings no hidden colour in
     assert {*np.unique(halved[:2]), *np.unique(halved[5:7, 5:7])} == {0, 255}
     assert (loaded(12, 12)[0] == halved[..., None]).all()
@@ -129,7 +130,9 @@ def test_light_ink_is_laid_on_black_and_one_background_serves_the_set(tmp_path, 
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
     Image.fromarray(digit()).save(tmp_path / "3.png")  # it has no transparency
     images = loaded()[..., 0]
-    assert "3 images with transparency are laid on black, as the ink is light" in loaded.said[0]
+    assert (
+        "images with transparency: 3, laid on black, because their ink is light" in loaded.said[0]
+    )
     np.testing.assert_array_equal(images[0], np.round(digit() / 255 * 250))
     np.testing.assert_array_equal(images[2], np.round(digit() / 255 * 10))
     np.testing.assert_array_equal(images[3], digit())
@@ -191,7 +194,9 @@ def test_sixteen_bits_are_scaled_by_one_range(tmp_path, loaded):
     Image.fromarray(light.astype(">u2")).save(tmp_path / "3.tif")
     Image.fromarray(digit()).save(tmp_path / "4.png")
     images = loaded()[..., 0]
-    assert loaded.said == ["4 images of 16 bits or more: 100 becomes 0, 4095 becomes 255"]
+    assert loaded.said == [
+        "images of 16 bits or more: 4, scaled by one range: 100 becomes 0, 4095 becomes 255"
+    ]
     grey = round(900 / 3995 * 255)
     assert (images[0, 0, 0], images[0, 5, 5], images[1, 0, 0]) == (0, grey, grey)
     for deep in images[1:4]:
