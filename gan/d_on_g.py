@@ -13,8 +13,6 @@ The loop around the step, to be read: gan/training/plain.py.
 Deviations from the document, with reasons: experiments/fidelity.md.
 """
 
-from math import ceil
-
 from gan.design import Design
 from gan.layers.replicas import BatchNormalization, binary_crossentropy
 from gan.layers.upsampling import UpSamplingConv2D
@@ -132,5 +130,5 @@ class DOnG(Design):
         """
         epoch, index = divmod(step, steps_per_epoch)
         interval = self.recipe.sample_interval
-        is_drawn = index % interval == 0 and epoch % ceil(interval / steps_per_epoch) == 0
+        is_drawn = index % interval == 0 and epoch % max(1, interval // steps_per_epoch) == 0
         return f"{epoch}_{index}" if is_drawn else None

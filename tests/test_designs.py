@@ -11,6 +11,7 @@ from conftest import REPOSITORY, assert_changed, built, refusal, run_here, step_
 
 from gan import generate, train
 from gan.d_on_g import DOnG
+from gan.data import of_array
 from gan.data.batches import SAMPLE_NOISE, draw_noise
 from gan.data.digits import draw_digits
 from gan.dcgan import ConvolutionalGAN
@@ -23,6 +24,7 @@ from gan.mlp import MLPGAN
 from gan.pictures import save_grid
 from gan.runs import Run
 from gan.support.errors import UserError
+from gan.training import Training
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
 
@@ -220,7 +222,7 @@ GRID = {"d-on-g": ("0_0", 64), "dcgan": ("image_at_epoch_0001", 16)}  # the othe
         ("dcgan", 13, {"image_at_epoch_0001": 12, "image_at_epoch_0003": 38}),
         ("dcgan", 1, {"image_at_epoch_0001": 0, "image_at_epoch_0021": 20}),
         ("d-on-g", 468, {"0_0": 0, "0_100": 100}),
-        ("d-on-g", 63, {"0_0": 0, "2_0": 126}),
+        ("d-on-g", 63, {"0_0": 0, "1_0": 63}),
         ("d-on-g", 1, {"0_0": 0, "100_0": 100}),
     ],
 )
@@ -340,14 +342,27 @@ def test_the_nets_are_saved_and_loaded_as_any_keras_model(tmp_path, name):
         np.testing.assert_array_equal(net(inputs), again(inputs))
 
 
-def test_dcgan_keeps_the_checkpoints_of_its_document(tmp_path, monkeypatch):
-    monkeypatch.setattr("gan.training.loop.LEAST_STEPS_KEPT", 3)  # two epochs of one step, twice
+def test_dcgan_keeps_the_checkpoints_of_its_document(tmp_path):
     tiny = tmp_path / "tiny.npz"
     np.savez(tiny, x_train=np.zeros((8, 12, 12), np.uint8))
     options = ["--data", tiny, "--batch-size", 8, "--root", tmp_path, "--epochs", 7]
     options += ["--checkpoint-epochs", 2, "--checkpoint-seconds", 1e-9]
     assert run_here(train.main, "dcgan", *options) == 0
-    assert Run("dcgan", tmp_path).checkpoints.steps() == [4, 5, 6, 7]
+    assert Run("dcgan", tmp_path).checkpoints.steps() == [2, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (60_000, [3525, 7050, 10_575]),  # MNIST: after epochs 15, 30 and 45
+        (40, [1005, 2010, 3000, 4005]),  # epochs of one step
+    ],
+)
+def test_with_few_images_dcgan_keeps_few_checkpoints(tmp_path, count, expected):
+    dataset = of_array(np.zeros((count, 28, 28), np.uint8))
+    training = Training(built("dcgan"), Run("dcgan", tmp_path), dataset)
+    kept = [step for step in range(1, 11_750) if training.is_kept(step)]
+    assert kept[: len(expected)] == expected
 
 
 def test_a_folder_of_ones_own_images_trains(tmp_path):

@@ -10,7 +10,8 @@ import numpy as np
 
 from gan.cli.options import a_file, not_empty, side_lengths
 from gan.cli.progress import say, warn
-from gan.data.images import ARRAY, Dataset, FolderOptions, load_images
+from gan.data.download import Unreachable
+from gan.data.images import ARRAY, SETS, Dataset, FolderOptions, load_images
 from gan.formats.folder import BACKGROUNDS
 from gan.support.errors import UserError, disk_errors
 from gan.support.files import make_folder, shown_path
@@ -35,7 +36,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     add("--subfolders", action="store_true", help=text)
     text = "leave out damaged images; without this, they are an error"
     add("--skip-damaged", action="store_true", help=text)
-    text = "draw up to 100 of the images, as the nets would see them, and train nothing"
+    text = "draw up to 100 of the images, and train nothing; an older FILE.png is replaced"
     add("--show-data", metavar="FILE.png", type=a_file(".png"), help=text)
 
 
@@ -43,29 +44,35 @@ def load_dataset(given: argparse.Namespace, config: dict | None) -> Dataset:
     """Load the data of --data. For a run that has a `config`, `auto` means the data of that run."""
     source = given.data
     options = FolderOptions(*(getattr(given, name) for name in FolderOptions._fields))
-    if given.show_data and given.show_data.resolve().is_relative_to(Path(source).resolve()):
-        raise UserError(f"{given.show_data} would be in the data's folder; write it elsewhere")
-    if source == "auto" and config is not None:
-        data = config["data"]
-        if data["source"] == ARRAY:
-            raise UserError(
-                f"the run was trained on {ARRAY}; continue it in Python: design.train(images=...)"
-            )
+    if config is None:
+        return load(source, options)
+    data = config["data"]
+    if source != "auto":
+        return load(source, recorded(options, data) if os.path.isdir(source) else options)
+    if data["source"] == ARRAY:
+        raise UserError(
+            f"the run was trained on {ARRAY}; continue it in Python: design.train(images=...)"
+        )
+    named = os.environ.get("GAN_DATA") or "auto"
+    if data["source"] not in SETS and not os.path.exists(data["source"]):
+        gone = f"the run was started with {data['name']}, which is not at {data['source']} any more"
         try:
-            dataset = load(data["source"], recorded(options, data))
+            dataset = load(named, recorded(options, data) if os.path.isdir(named) else options)
         except UserError as error:
-            dataset = load(source, options)  # the file may have moved
-            if dataset.digest != data["digest"]:
-                raise UserError(
-                    f"the run was started with {data['name']}, which cannot be found: {error}; "
-                    "if it has moved, give its path with --data or GAN_DATA"
-                ) from None
-            return dataset
-        named = os.environ.get("GAN_DATA") or "auto"
-        if named != "auto" and not holds(named, dataset):
-            say(f"the run still uses {dataset.name}, not GAN_DATA's images; --fresh starts over")
+            raise UserError(f"{gone}, and {error}") from None
+        if dataset.digest != data["digest"]:
+            raise UserError(f"{gone}; if it has moved, give its path with --data or GAN_DATA")
         return dataset
-    return load(source, options)
+    try:
+        dataset = load(data["source"], recorded(options, data))
+    except Unreachable:
+        dataset = load(source, options)
+        if dataset.digest != data["digest"]:
+            raise
+        return dataset
+    if named != "auto" and not holds(named, dataset):
+        say(f"the run still uses {dataset.name}, not GAN_DATA's images; --fresh starts over")
+    return dataset
 
 
 def load(source: str, options: FolderOptions) -> Dataset:
@@ -98,6 +105,8 @@ def show_data(dataset: Dataset, file: Path) -> None:
     """Draw up to IMAGES_SHOWN images of the data, evenly from the first to the last, as a PNG."""
     from gan.pictures.grid import ZOOM, save_grid
 
+    if Path(dataset.source).is_dir() and file.resolve().is_relative_to(dataset.source):
+        raise UserError(f"{file} would be in the data's folder; write it elsewhere")
     if dataset.warning:
         warn(dataset.warning)
     count, *shape = dataset.images.shape

@@ -23,6 +23,7 @@ from gan.formats.arrays import (
     read_npz,
 )
 from gan.formats.folder import FolderOptions, read_image_folder
+from gan.formats.photo import ENDINGS
 from gan.support.errors import UserError, disk_errors
 from gan.support.files import replacing
 
@@ -53,7 +54,7 @@ class Dataset(NamedTuple):
         """Number, height x width, and colours: "40 images 28x28, grey"."""
         count, height, width, channels = self.images.shape
         colours = "grey" if channels == 1 else "colour"
-        return f"{count:,} images {height}x{width}, {colours}"
+        return f"{count:,} {'image' if count == 1 else 'images'} {height}x{width}, {colours}"
 
 
 def load_images(
@@ -76,6 +77,7 @@ def load_images(
     or have sides that are not multiples of 4 (the convolutional designs halve them twice).
     """
     options = FolderOptions(image_size, **options)
+    options.check()
     if source == "auto":
         if (named := os.environ.get("GAN_DATA", "auto")) not in ("", "auto"):
             if not os.path.exists(named):
@@ -128,6 +130,8 @@ def read_path(path: Path, options: FolderOptions, say: Callable[[str], None]) ->
             return read_image_folder(path, options, say)
         if options != FolderOptions():
             raise UserError(f"{path} holds IDX files: leave out the options for image files")
+        if images := [file.name for file in path.iterdir() if file.suffix.lower() in ENDINGS]:
+            say(f"using {idx_files[0].name}, and not {len(images):,} images beside it")
         return read_idx(idx_files[0])
     if path.exists():
         match path.suffix.lower():
@@ -148,7 +152,7 @@ def of_array(images: np.ndarray) -> Dataset:
     Raises UserError for another type or shape, or sides that are not multiples of 4.
     """
     images = np.asarray(images)
-    check_uint8(images.dtype, images, "images")
+    check_uint8(images.dtype, [images], "images")
     check_shape(images.shape, "images")
     return make_dataset(np.ascontiguousarray(images), ARRAY, ARRAY)
 
@@ -204,9 +208,10 @@ def make_dataset(images: np.ndarray, source: str, name: str) -> Dataset:
     digest = hashlib.sha256(repr(images.shape).encode())
     digest.update(images)
     warning = None
-    if (images == images[0]).all():
-        equal = "pixels" if images.min() == images.max() else "images"
-        warning = f"ALL {equal.upper()} OF {name} ARE EQUAL: nets can learn nothing else from them."
+    if images.min() == images.max():
+        warning = f"ALL PIXELS OF {name} ARE EQUAL, so there is nothing to learn."
+    elif len(images) > 1 and (images == images[0]).all():
+        warning = f"ALL IMAGES OF {name} ARE EQUAL, so the nets can only learn this one."
     if images.ndim == 3:
         images = images[..., np.newaxis]
     return Dataset(images, source, name, digest.hexdigest(), warning)

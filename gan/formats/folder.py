@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
-from gan.formats.arrays import IDX_NAMES, check_shape
-from gan.formats.photo import DEEP_MODE, Damaged, Photo, Unread, read_photo
+from gan.formats.arrays import IDX_NAMES, SIDES, check_set_fits, check_sides
+from gan.formats.photo import DEEP_MODE, ENDINGS, Damaged, Photo, Unread, read_photo
+from gan.recipe import is_side
 from gan.support.errors import UserError
 from gan.support.stderr import quiet_stderr
 
-NOBODYS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # systems write them, and ._* files
+NOBODYS = {".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"}  # systems write them
 BACKGROUNDS = {"white": 255, "black": 0}
 NAMES_SHOWN = 10  # in one line; the others are only counted
 SECONDS_BETWEEN_LINES = 10
@@ -33,6 +35,16 @@ class FolderOptions(NamedTuple):
     subfolders: bool = False
     skip_damaged: bool = False
 
+    def check(self) -> None:
+        """Raise UserError for a size or a background that no image can have."""
+        size = self.image_size
+        is_size = isinstance(size, (tuple, list)) and len(size) == 2
+        is_size = is_size and all(isinstance(side, int) and is_side(side) for side in size)
+        if size is not None and not is_size:
+            raise UserError(f"image_size must be (height, width), {SIDES}, not {size!r}")
+        if self.background not in (None, *BACKGROUNDS):
+            raise UserError(f"background must be white or black, not {self.background!r}")
+
 
 def read_image_folder(
     folder: Path, options: FolderOptions, say: Callable[[str], None]
@@ -41,8 +53,9 @@ def read_image_folder(
 
     The content of a file says whether it is an image, not its ending. If not all images are grey,
     all are converted to RGB. `say` prints what is left out and why, and what was done to the
-    images. Raises UserError if there is no image, if a file is damaged, or if the images differ in
-    size and there is no `image_size`.
+    images. Raises UserError if there is no image, if a file is damaged, too large or may not be
+    read, if it is a link to another folder, or if the images differ in size and there is no
+    `image_size`.
     """
     files, others = find_files(folder, options.subfolders)
     unread, damaged, several, photos = [], [], [], []
@@ -55,31 +68,34 @@ def read_image_folder(
             except Unread:
                 unread.append(file.suffix.lower() or "no ending")
                 continue
-            except Damaged:
-                damaged.append(name)
+            except Damaged as error:
+                damaged.append(f"{name} ({error})" if str(error) else name)
                 continue
             photos.append(photo)
             height, width = photo.image.height, photo.image.width
-            check_shape((len(files), height, width, 3), str(file))
+            check_sides((height, width), str(file))
             if photo.image.size != photos[0].image.size:
                 raise UserError(
                     f"{file} is {height}x{width} and the first image {photos[0].image.height}x"
                     f"{photos[0].image.width}; --image-size resizes all images"
                 )
+            if len(photos) == 1:
+                count = max(1, sum(file.suffix.lower() in ENDINGS for file in files))
+                shape = (count, height, width, 1 if photo.is_grey else 3)
+                check_set_fits(shape, str(folder))
             if photo.is_first_of_several:
                 several.append(name)
     kinds = [f"{ending} ({count})" for ending, count in sorted(Counter(unread).items())]
     parts = [
         f"{len(files)} {'file' if len(files) == 1 else 'files'}: {len(photos)} taken",
         unread and f"{len(unread)} of a kind that is not read: {listed(kinds)}",
-        damaged and f"{len(damaged)} damaged: {listed(damaged)}",
+        damaged and f"{len(damaged)} damaged, or no image: {listed(damaged)}",
         *others,
     ]
     counts = "; ".join(filter(None, parts))
     if damaged and not options.skip_damaged:
         raise UserError(
-            f"in {folder}, {listed(damaged)} cannot be read as an image, or is damaged; mend or "
-            f"remove it, or leave it out with --skip-damaged ({counts})"
+            f"{folder}: {counts}; mend or remove what is damaged, or add --skip-damaged"
         )
     if not photos:
         raise UserError(f"{folder} holds neither {IDX_NAMES[0]} nor image files ({counts})")
@@ -93,26 +109,36 @@ def read_image_folder(
 def find_files(folder: Path, subfolders: bool) -> tuple[list[Path], list[str]]:
     """The files in `folder` in order of path, and texts that count and name all else in it.
 
-    Raises UserError for a link to a file outside the folder.
+    Raises UserError for a link to an image outside the folder; OSError if it may not be read.
     """
-    home, files, folders, no_files = folder.resolve(), [], [], []
-    for path in sorted(folder.rglob("*") if subfolders else folder.iterdir()):
+    home, files, folders, links, no_files = folder.resolve(), [], [], [], []
+    waiting = sorted(folder.iterdir(), reverse=True)
+    while waiting:
+        path = waiting.pop()
+        name = path.relative_to(folder).as_posix()
         if path.name in NOBODYS or path.name.startswith("._"):
             continue
-        if path.is_symlink() and path.is_file() and not path.resolve().is_relative_to(home):
-            raise UserError(f"{path} links to a file outside the folder; copy that image into it")
-        if path.is_file():
+        if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(home)):
+            if path.suffix.lower() in ENDINGS and path.is_file():
+                raise UserError(
+                    f"{path} links to a file outside the folder; copy that image into it"
+                )
+            links.append(name)
+        elif path.is_file():
             files.append(path)
-        elif not path.is_dir() or path.is_symlink():
-            no_files.append(path.relative_to(folder).as_posix())
-        elif not subfolders:
-            folders.append(path.name)
-    others = []
-    if folders:
-        others.append(f"{len(folders)} subfolders, which --subfolders reads: {listed(folders)}")
-    if no_files:
-        others.append(f"{len(no_files)} neither file nor folder: {listed(no_files)}")
-    return files, others
+        elif not path.is_dir():
+            no_files.append(name)
+        elif not path.name.startswith("."):  # programs keep their own images in hidden folders
+            if subfolders:
+                waiting += sorted(path.iterdir(), reverse=True)
+            else:
+                folders.append(name)
+    others = [
+        folders and f"subfolders, which --subfolders reads: {len(folders)}, {listed(folders)}",
+        links and f"links out of the folder or to folders: {len(links)}, {listed(links)}",
+        no_files and f"neither file nor folder: {len(no_files)}, {listed(no_files)}",
+    ]
+    return files, list(filter(None, others))
 
 
 def as_pixels(
@@ -120,18 +146,19 @@ def as_pixels(
 ) -> np.ndarray:
     """The photos as uint8 [N, H, W, 1 or 3], on one background, and from one range of greys."""
     mode = "L" if all(photo.is_grey for photo in photos) else "RGB"
-    transparent = [photo for photo in photos if photo.is_transparent]
-    if transparent:
-        dark = is_ink_dark(transparent)
-        chosen = background or ("white" if dark else "black")
-        ink = "dark" if dark else "light"
-        why = "" if background else f", because their ink is {ink}; --background chooses another"
-        say(f"images with transparency: {len(transparent):,}, laid on {chosen}{why}")
-    deep = [photo for photo in photos if photo.image.mode == DEEP_MODE]
-    if deep:
+    if transparent := [photo.image for photo in photos if photo.is_transparent]:
+        dark = sum(map(is_ink_dark, transparent))
+        light = len(transparent) - dark
+        chosen = background or ("white" if dark >= light else "black")
+        ink = f"dark ink in {dark:,}, light ink in {light:,}"
+        hint = "" if background else "; --background chooses another"
+        say(f"images with transparency: {len(transparent):,}, {ink}, laid on {chosen}{hint}")
+    if deep := [photo for photo in photos if photo.image.mode == DEEP_MODE]:
         least, greatest = min(p.least for p in deep), max(p.greatest for p in deep)
         scaled = f"{least:g} becomes 0, {greatest:g} becomes 255"
-        say(f"images of 16 bits or more: {len(deep):,}, scaled by one range: {scaled}")
+        say(f"grey images of 16 bits or more: {len(deep):,}, scaled by one range: {scaled}")
+    if lost_bits := sum(photo.lost_bits for photo in photos):
+        say(f"colour images of 16 bits: {lost_bits:,}, of which the upper 8 are used")
     pixels = np.empty((len(photos), *photos[0].image.size[::-1], len(mode)), np.uint8)
     for index, photo in enumerate(photos):
         image = photo.image
@@ -149,14 +176,11 @@ def as_pixels(
     return pixels
 
 
-def is_ink_dark(photos: Sequence[Photo]) -> bool:
-    """Whether what is visible of transparent images is darker than medium grey, in the mean."""
-    ink = total = 0.0
-    for photo in photos:
-        alpha = np.asarray(photo.image.getchannel("A"), np.float32)
-        ink += (np.asarray(photo.image.convert("L"), np.float32) * alpha).sum()
-        total += alpha.sum()
-    return ink < 127.5 * total
+def is_ink_dark(image: Image.Image) -> bool:
+    """Whether what is visible of a transparent image is darker than medium grey, in the mean."""
+    alpha = np.asarray(image.getchannel("A"), np.float32)
+    ink = np.asarray(image.convert("L"), np.float32)
+    return (ink * alpha).sum() <= 127.5 * alpha.sum()
 
 
 def listed(names: Sequence[str]) -> str:

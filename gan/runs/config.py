@@ -95,6 +95,8 @@ def difference(old: dict, new: dict) -> str | None:
             return f"{name} {was.get(name)}, not {now.get(name)}"
     if was["data"] == now["data"]:
         return None
+    if old["data"]["source"] == new["data"]["source"]:
+        return f"other images of {new['data']['name']}: they, or the options for them, have changed"
     was, now = (f"{c['data']['name']} (digest {c['data']['digest'][:8]})" for c in (old, new))
     return f"the data {was}, not {now}"
 

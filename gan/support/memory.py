@@ -14,24 +14,25 @@ def available() -> int:
     import psutil  # here, because it is only needed once images are read
 
     free = psutil.virtual_memory().available
-    with suppress(OSError, ValueError):  # ValueError: the text is "max", there is no limit
+    with suppress(OSError, ValueError, KeyError):  # no container, or one without a limit
         limit, used = (
             int((CGROUP / f"memory.{name}").read_text("utf-8")) for name in ("max", "current")
         )
-        free = min(free, max(0, limit - used))
+        lines = (CGROUP / "memory.stat").read_text("utf-8").splitlines()
+        cached = int(dict(line.split() for line in lines)["inactive_file"])  # of files: it may go
+        free = min(free, max(0, limit - used + cached))
     return free
 
 
 def check_memory(needed: int, what: str, advice: str) -> None:
     """Raise UserError if `what` needs more bytes than there are; `advice` says what to do."""
     if needed > (free := available()):
-        raise UserError(
-            f"{what} needs {gigabytes(needed)} of memory, and {gigabytes(free)} is free; {advice}"
-        )
+        raise UserError(f"{what} needs {size(needed)} of memory, {size(free)} is free; {advice}")
 
 
-def gigabytes(size: int) -> str:
-    return f"{size / 1e9:,.1f} GB"
+def size(count: int) -> str:
+    """A number of bytes as text."""
+    return f"{count // 10**8 / 10:,.1f} GB" if count >= 10**9 else f"{count // 10**6:,} MB"
 
 
 @contextmanager
@@ -40,8 +41,9 @@ def memory_errors(advice: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # By its name, because commands that need no TensorFlow do not import it.
-        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-            there = gigabytes(available())
-            raise UserError(f"the memory is not enough, {there} is free; {advice}") from None
+        # By its name, because commands that need no TensorFlow do not import it. It also raises
+        # this when a disk is full.
+        is_tensorflows = type(error).__name__ == "ResourceExhaustedError"
+        if isinstance(error, MemoryError) or (is_tensorflows and "No space" not in str(error)):
+            raise UserError(f"there is not enough memory; {advice}") from None
         raise

@@ -7,7 +7,6 @@ one compiled call, stop after any step, and continue later with the same result,
 
 import time
 from contextlib import AbstractContextManager, nullcontext
-from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,7 @@ from gan.training.endings import check_finite, stop_signals, what_is_left
 from gan.training.evaluations import Evaluations
 from gan.training.steps import compile_steps, pace
 
-LEAST_STEPS_KEPT = 1000  # between checkpoints that stay: with few images an epoch has few steps
+LEAST_STEPS_KEPT = 1000  # about, between checkpoints that stay
 
 
 class Training:
@@ -73,8 +72,7 @@ class Training:
         self.workers = Workers(design.distribute_strategy)
         self.gallery = Gallery(design, run, self.schedule)
         self.run_steps = compile_steps(design, dataset.images, self.schedule)
-        epochs = (design.recipe.checkpoint_epochs or 0) * self.schedule.steps_per_epoch
-        self.kept_every = epochs and epochs * ceil(LEAST_STEPS_KEPT / epochs)
+        self.kept_every = (design.recipe.checkpoint_epochs or 0) * self.schedule.steps_per_epoch
 
     def train(self) -> Outcome:
         """Lock the run, load its newest checkpoint, and run the loop from there to the end.
@@ -157,7 +155,7 @@ class Training:
                     steps_per_call,
                 )
                 at_end = stop or done == self.total
-                is_kept = self.kept_every and done % self.kept_every == 0  # as the recipe asks
+                is_kept = self.is_kept(done)  # as the recipe asks
                 if done > saved and (at_end or overdue or is_kept):
                     if stop:
                         say(f"stopping: saving step {done:,} (Ctrl-C again stops without saving)")
@@ -178,6 +176,20 @@ class Training:
             self.workers.agree(done)  # wait: to the others, a worker that ends early looks dead
         seconds = time.monotonic() - started
         return Outcome(done, self.total, done - first, seconds, stop if done < self.total else None)
+
+    def is_kept(self, done: int) -> bool:
+        """Whether the recipe asks for a checkpoint after `done` steps that is never deleted.
+
+        The document's number of epochs is meant for MNIST. With few images, epochs have few steps,
+        and so many checkpoints would fill the disk.
+        """
+        if not self.kept_every or done % self.kept_every:
+            return False
+        documents = type(self.design).recipe.checkpoint_epochs
+        return (
+            self.design.recipe.checkpoint_epochs != documents
+            or done % LEAST_STEPS_KEPT < self.kept_every
+        )
 
     def end_of_call(self, done: int, steps: int) -> int:
         """Where a call of at most `steps` steps ends: a picture needs the weights of its step."""

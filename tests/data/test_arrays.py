@@ -78,7 +78,7 @@ def test_other_numbers_are_refused_with_the_line_that_converts_them(tmp_path, na
 
 def test_what_memory_cannot_hold_is_refused_with_both_sizes(tmp_path, monkeypatch):
     monkeypatch.setattr("gan.support.memory.available", lambda: 10_000_000)
-    needs = "to train on 5,000 images 28x28 needs 0.0 GB of memory, and 0.0 GB is free"
+    needs = "to train on 5,000 images 28x28 needs 11 MB of memory, 10 MB is free"
     with pytest.raises(UserError, match=needs):
         of_array(np.zeros((5000, 28, 28), np.uint8))
     assert len(of_array(IMAGES).images) == 5
@@ -116,7 +116,7 @@ def test_where_memory_is_out_a_line_says_what_to_make_smaller(tmp_path, quick_ru
     from gan.runs import Run
 
     smaller = "a smaller batch" if where == "step" else "smaller images, or shorter noise"
-    with pytest.raises(UserError, match=rf"memory is not enough, .* GB is free; use {smaller}"):
+    with pytest.raises(UserError, match=f"not enough memory; use {smaller}"):
         Greedy(where).train(images=IMAGES[:, :12, :12], run=Run("greedy", tmp_path))
 
 

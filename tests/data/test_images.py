@@ -111,7 +111,7 @@ def test_no_program_is_started_to_read_an_image(tmp_path, monkeypatch):
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ghostscript)
     Image.fromarray(np.zeros((28, 28, 3), np.uint8)).save(tmp_path / "a.eps")
     (tmp_path / "a.eps").rename(tmp_path / "a.png")
-    with pytest.raises(UserError, match=r"a\.png cannot be read as an image"):
+    with pytest.raises(UserError, match=r"1 damaged, or no image: a\.png"):
         quiet(str(tmp_path))
 
 
