@@ -337,7 +337,7 @@ DATA = {
     "no-kind": ({"a.heic": b"ftypheic", "b": b""}, "2 of a kind that is not read: .heic (1), no e"),
     "subfolders": (
         {"cats": {"a.png": png(28, 28)}},
-        "1 subfolders, which --subfolders reads: cats",
+        "1 subfolder, read only with --subfolders: cats",
     ),
     "systems-files": ({"._a.png": b"", ".DS_Store": b"", "Thumbs.db": b""}, "(0 files: 0 taken)"),
     "half-a-tiff": ({"a.tif": b"II*\0\x08\0\0\0\x01\0"}, "1 damaged, or no image: a.tif"),

@@ -87,7 +87,7 @@ def read_image_folder(
                 several.append(name)
     kinds = [f"{ending} ({count})" for ending, count in sorted(Counter(unread).items())]
     parts = [
-        f"{len(files)} {'file' if len(files) == 1 else 'files'}: {len(photos)} taken",
+        f"{counted(files, 'file')}: {len(photos)} taken",
         unread and f"{len(unread)} of a kind that is not read: {listed(kinds)}",
         damaged and f"{len(damaged)} damaged, or no image: {listed(damaged)}",
         *others,
@@ -134,9 +134,10 @@ def find_files(folder: Path, subfolders: bool) -> tuple[list[Path], list[str]]:
             else:
                 folders.append(name)
     others = [
-        folders and f"subfolders, which --subfolders reads: {len(folders)}, {listed(folders)}",
-        links and f"links out of the folder or to folders: {len(links)}, {listed(links)}",
-        no_files and f"neither file nor folder: {len(no_files)}, {listed(no_files)}",
+        folders
+        and f"{counted(folders, 'subfolder')}, read only with --subfolders: {listed(folders)}",
+        links and f"{counted(links, 'link')} to a folder or out of this one: {listed(links)}",
+        no_files and f"{len(no_files)} neither file nor folder: {listed(no_files)}",
     ]
     return files, list(filter(None, others))
 
@@ -181,6 +182,10 @@ def is_ink_dark(image: Image.Image) -> bool:
     alpha = np.asarray(image.getchannel("A"), np.float32)
     ink = np.asarray(image.convert("L"), np.float32)
     return (ink * alpha).sum() <= 127.5 * alpha.sum()
+
+
+def counted(things: Sequence, name: str) -> str:
+    return f"{len(things):,} {name}{'' if len(things) == 1 else 's'}"
 
 
 def listed(names: Sequence[str]) -> str:

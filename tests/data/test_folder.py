@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bad_input import png
-from conftest import run_here
+from conftest import refusal, run_here
 from PIL import Image
 
 from gan import train
@@ -174,10 +174,10 @@ def test_what_is_left_out_is_counted_and_named(tmp_path, loaded):
     os.mkfifo(tmp_path / "pipe.png")
     counts = (
         "27 files: 12 taken; 14 of a kind that is not read: .heic (12), .txt (1), no ending (1); "
-        "1 damaged, or no image: cut.png; {}links out of the folder or to folders: 2, home, host; "
-        "neither file nor folder: 2, gone.png, pipe.png"
+        "1 damaged, or no image: cut.png; {}2 links to a folder or out of this one: home, host; "
+        "2 neither file nor folder: gone.png, pipe.png"
     )
-    subfolders = "subfolders, which --subfolders reads: 1, cats; "
+    subfolders = "1 subfolder, read only with --subfolders: cats; "
     with pytest.raises(UserError, match=r"cut\.png; .*; mend or .*, or add --skip-damaged"):
         loaded()
     assert len(loaded(skip_damaged=True)) == 12
@@ -193,7 +193,7 @@ def test_images_in_subfolders_come_in_the_order_of_their_paths(tmp_path, loaded)
         Image.fromarray(digit() + index).save(tmp_path / name)
     assert loaded(subfolders=True)[:, 0, 0, 0].tolist() == [3, 1, 0, 2]
     (tmp_path / "b.png").unlink()
-    with pytest.raises(UserError, match="subfolders, which --subfolders reads: 2, a, c"):
+    with pytest.raises(UserError, match="2 subfolders, read only with --subfolders: a, c"):
         loaded()
 
 
@@ -428,7 +428,7 @@ def test_older_folders_have_the_digest_that_they_had(tmp_path):
     assert found == ["e61a3bf9", "9c0df86e", "3586d5a0", "430a7580"]
 
 
-def test_a_run_reads_its_folder_again_as_it_did(tmp_path, capsys, quick_runs):
+def test_a_run_reads_its_folder_again_as_it_did(tmp_path, capsys, quick_runs, monkeypatch):
     data = tmp_path / "photos"
     (data / "more").mkdir(parents=True)
     for index in range(8):
@@ -451,6 +451,23 @@ def test_a_run_reads_its_folder_again_as_it_did(tmp_path, capsys, quick_runs):
     out = capsys.readouterr().out
     assert "data    photos, 8 images 16x16, grey (" in out
     assert "going on after step 1" in out
+
+    assert "background" in refusal(train.main, *run, "--background", "grey")
+    changed = "other images of photos: they, or the options for them, have changed"
+    assert changed in refusal(train.main, *run, "--background", "white")
+    Image.fromarray(digit()).save(data / "new.png")
+    assert changed in refusal(train.main, *run, "--steps", 3)
+    (data / "new.png").unlink()
+    inside = data / "more" / "shown.png"
+    assert "would be in the data's folder" in refusal(train.main, *run, "--show-data", inside)
+
+    data.rename(tmp_path / "moved")
+    said = refusal(train.main, *run, "--steps", 3)
+    assert f"started with photos, which is not at {data} any more; if it has moved" in said
+    monkeypatch.setenv("GAN_DATA", str(tmp_path / "moved"))
+    assert run_here(train.main, *run, "--steps", 3) == 0
+    assert run_here(train.main, *run, "--data", tmp_path / "moved", "--steps", 4) == 0
+    assert "going on after step 3" in capsys.readouterr().out
 
 
 def test_a_long_reading_says_how_far_it_is(tmp_path, loaded, monkeypatch):
