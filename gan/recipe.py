@@ -108,9 +108,6 @@ class Recipe:
         "random: drawn with replacement; shuffled: in a new order every epoch; or sequential",
         default="random",
     )
-    flip: bool = setting(
-        yes_or_no, "mirror about half of the images of each step, left to right", default=False
-    )
     last_batch: str | None = setting(
         ("kept", "dropped"),
         "keep or drop the last batch of an epoch if it is incomplete",

@@ -14,7 +14,7 @@ import tensorflow as tf
 from conftest import assert_changed, built, in_make_test, run_here
 
 from gan import export
-from gan.data.batches import Schedule, draw_step_noise, flip_some
+from gan.data.batches import Schedule, draw_step_noise
 from gan.data.digits import draw_digits
 from gan.designs import DESIGNS, build_design
 from gan.runs import load
@@ -400,17 +400,6 @@ def test_the_noise_of_fit_is_of_its_seed_and_its_clock(name):
         expected = draw_step_noise(design.recipe, 3, time, design.noise_counts(8))
         for found, drawn in zip(noise, expected, strict=True):
             np.testing.assert_array_equal(found, drawn)
-
-
-def test_fit_mirrors_the_images_that_the_loop_mirrors():
-    design = build_design("dense-sgd", (12, 12, 1), batch_size=8, flip=True)
-    seen, losses = [], dict.fromkeys(design.loss_names, 0.0)
-    design.step = lambda images, *noise: seen.append(images.numpy()) or losses
-    design.compile(run_eagerly=True)
-    design.fit(SMALL[:8], shuffle=False, verbose=0)
-    expected = flip_some(SCALED[:8, ..., None], design.seed, 0)
-    np.testing.assert_allclose(seen[0], expected, atol=1e-6)
-    assert_changed([seen[0]], [SCALED[:8, ..., None]])
 
 
 def test_dcgan_draws_noise_for_a_whole_batch_also_for_a_smaller_last_one():

@@ -13,7 +13,7 @@ from gan.support.errors import UserError
 from gan.support.tensorflow import tf
 
 # Each use of randomness has its own stream, so that no two uses share numbers.
-IMAGES, D_NOISE, G_NOISE, GRID_NOISE, SAMPLE_NOISE, FLIPS = range(6)
+IMAGES, D_NOISE, G_NOISE, GRID_NOISE, SAMPLE_NOISE = range(5)
 STREAMS = 8  # leaves room for more streams without changing the numbers of these
 
 
@@ -87,13 +87,6 @@ class Schedule:
 def stream_seed(seed: int, step: tf.Tensor | int, stream: int) -> tf.Tensor:
     """The seed, int64 [2], of one stream at one step, different for each stream and step."""
     return tf.stack([tf.cast(seed, tf.int64), tf.cast(step, tf.int64) * STREAMS + stream])
-
-
-def flip_some(images: tf.Tensor, seed: int, step: tf.Tensor | int) -> tf.Tensor:
-    """Images [B, H, W, C] of `step`, about half of them mirrored left to right."""
-    key, shape = stream_seed(seed, step, FLIPS), (tf.shape(images)[0], 1, 1, 1)
-    flipped = tf.random.stateless_uniform(shape, key, 0, 2, tf.int32, alg="philox") == 1
-    return tf.where(flipped, tf.reverse(images, [2]), images)
 
 
 def draw_noise(

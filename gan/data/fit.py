@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gan.data.batches import draw_step_noise, flip_some
+from gan.data.batches import draw_step_noise
 from gan.data.loaders import check_fits, check_pixels, first_part, images_to_fit, user_errors
 from gan.data.pixels import scale_pixels
 from gan.recipe import override
@@ -132,8 +132,6 @@ class FitModel(keras.Model):
             # G's optimizer counts its updates and is saved, so the noise differs in every step.
             time = self.g_optimizer.iterations
             noise = draw_step_noise(self.recipe, self.seed, time, counts)
-            if self.recipe.flip:
-                real_images = flip_some(real_images, self.seed, time)
             losses = self.step(real_images, *noise)
             for mean in self.loss_means:
                 mean.update_state(losses[mean.name])

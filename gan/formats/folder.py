@@ -88,7 +88,7 @@ def read_image_folder(
     kinds = [f"{ending} ({count})" for ending, count in sorted(Counter(unread).items())]
     parts = [
         f"{counted(files, 'file')}: {len(photos)} taken",
-        unread and f"{len(unread)} of a kind that is not read: {listed(kinds)}",
+        unread and f"{len(unread):,} of a kind that is not read: {listed(kinds)}",
         damaged and f"{len(damaged)} damaged, or no image: {listed(damaged)}",
         *others,
     ]

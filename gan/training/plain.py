@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gan.data.batches import Schedule, draw_step_noise, flip_some
+from gan.data.batches import Schedule, draw_step_noise
 from gan.data.pixels import scale_pixels
 from gan.design import Design
 from gan.support.tensorflow import tf
@@ -28,8 +28,6 @@ def train_plainly(design: Design, images: np.ndarray) -> Iterator[tuple[int, dic
     for step in range(schedule.total_steps):
         chosen = schedule.indices(step, schedule.order(step), schedule.size(step))
         real_images = scale_pixels(images[chosen])
-        if design.recipe.flip:
-            real_images = flip_some(real_images, design.seed, step)
         noise_counts = design.noise_counts(len(real_images))
         noise = draw_step_noise(design.recipe, design.seed, step, noise_counts)
         yield step, design.step(real_images, *noise)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gan.data.batches import Schedule, draw_step_noise, flip_some
+from gan.data.batches import Schedule, draw_step_noise
 from gan.data.pixels import scale_pixels
 from gan.design import Design
 from gan.layers.replicas import my_slice
@@ -26,8 +26,6 @@ def compile_steps(design: Design, images: np.ndarray, schedule: Schedule) -> Cal
 
     def run_step(step: tf.Tensor, order: tf.Tensor, size: int) -> tf.Tensor:
         pixels = tf.gather(images, schedule.indices(step, order, size))
-        if design.recipe.flip:
-            pixels = flip_some(pixels, schedule.seed, step)
         noise = draw_step_noise(design.recipe, schedule.seed, step, design.noise_counts(size))
         values = strategy.run(replica_step, (pixels, *noise))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)

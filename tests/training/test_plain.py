@@ -25,7 +25,6 @@ STEPS = 4  # through the end of an epoch, with its smaller batch
 )
 def test_the_plain_loop_computes_what_the_compiled_one_does(name, with_xla):
     options = {"image_shape": (12, 12, 1), "seed": 3, "batch_size": 8, "steps": STEPS}
-    options["flip"] = name == "mlp"
     design = built(name, **options)
     design.compile_with_xla = with_xla
     before = [variable.numpy() for variable in design.all_variables]
