@@ -17,7 +17,7 @@ from gan.layers.defaults import keras_defaults
 from gan.layers.plain import save_plain
 from gan.layers.precision import precision
 from gan.layers.seeding import first_weights
-from gan.recipe import Recipe, checked, override, seed_number
+from gan.recipe import Recipe, checked, image_shape_of, override, seed_number
 from gan.support.errors import UserError
 from gan.support.memory import memory_errors
 from gan.support.tensorflow import keras, tf
@@ -74,7 +74,7 @@ class Design(FitModel):
     ) -> None:
         super().__init__(name=name or self.usual_name)
         self.recipe = recipe or self.recipe
-        self.image_shape = tuple(image_shape)
+        self.image_shape = checked("image_shape", image_shape_of, image_shape)
         self.seed = checked("seed", seed_number, seed)
         with memory_errors("use smaller images, or shorter noise (latent_dim)"):
             with keras_defaults(), precision(self.recipe.precision), first_weights(self.seed):

@@ -5,6 +5,7 @@ design's own module, as in its document. The options of `python -m gan.train` ar
 `Recipe`.
 """
 
+import operator
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import ceil
@@ -46,6 +47,20 @@ fraction = _number(  # 1 - 0.99999 is still above 0 in float32
 def is_side(pixels: int) -> bool:
     """Whether images may have this height or width: the convolutional designs halve it twice."""
     return pixels % 4 == 0 and 12 <= pixels <= 1024
+
+
+def image_shape_of(value: object) -> tuple[int, int, int]:
+    """`value` as (height, width, channels), if images may have this shape."""
+    try:
+        height, width, channels = (operator.index(size) for size in value)
+        if is_side(height) and is_side(width) and channels in (1, 3):
+            return height, width, channels
+    except (TypeError, ValueError):
+        pass
+    raise UserError(
+        "must be (height, width, channels), with sides in multiples of 4 from 12 to 1024 and "
+        f"1 or 3 channels, not {value!r}"
+    )
 
 
 def yes_or_no(value: object) -> bool:

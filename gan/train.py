@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from gan.cli.commands import command_line, run_command
 from gan.cli.dataset import add_data_options, load_dataset, show_data
 from gan.cli.options import add_seed, make_parser
 from gan.cli.progress import duration, say
+from gan.data.images import ARRAY, SETS
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
 from gan.recipe import (
@@ -27,6 +29,7 @@ from gan.support.files import shown_path
 if TYPE_CHECKING:
     from gan.design import Outcome
 
+SHORT_EPOCH = 20  # steps
 LENGTH_OPTIONS = [f"--{name}" for name in LENGTH]
 
 
@@ -126,6 +129,10 @@ def main(arguments: list[str] | None = None) -> int:
     say(f"design  {options.design}: {DESIGNS[options.design].summary}")
     say(f"data    {dataset.name}, {dataset} ({dataset.source})")
     say(f"device  {devices}")
+    count, recipe = len(dataset.images), design.recipe
+    if recipe.epochs and recipe.steps_per_epoch(count) < SHORT_EPOCH:
+        total = recipe.total_steps(count)
+        say(f"length  {total:,} steps, as an epoch of so few images is short; --steps N changes it")
 
     outcome = design.train(
         run=run,
@@ -154,7 +161,7 @@ def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
         speed = f"{rate:.3g} it/s, with compiling, pictures and checkpoints"
         say(f"trained {outcome.trained:,} steps in {seconds} ({speed})")
     else:
-        command = self_command(drop=["--fresh"])
+        command = self_command(drop=["--fresh"]) + own_data(run, options)
         longer = self_command(drop=[*LENGTH_OPTIONS, "--fresh"])
         more = f", more than {outcome.total:,}" if outcome.done > outcome.total else ""
         say(f"run {run.name!r} is finished: it has {outcome.done:,} steps{more}")
@@ -166,6 +173,21 @@ def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
     say(f"  losses    {shown_path(run.metrics)}")
     root = [] if options.root == REPOSITORY else ["--root", str(options.root)]
     say(f"  sample    {command_line('generate', '--name', run.name, *root)}")
+
+
+def own_data(run: Run, options: argparse.Namespace) -> str:
+    """The options for the data of a finished run, if the running command did not need them."""
+    data = run.config()["data"]
+    if options.data != "auto" or data["source"] in (*SETS, ARRAY):
+        return ""
+    words = ["--data", data["source"]]
+    if data["resized_to"]:
+        words += ["--image-size", "x".join(map(str, data["resized_to"]))]
+    if data.get("background"):
+        words += ["--background", data["background"]]
+    for name in ("subfolders", "skip_damaged"):
+        words += [f"--{name.replace('_', '-')}"] if data.get(name) else []
+    return f" {shlex.join(words)}"
 
 
 def self_command(drop: list[str]) -> str:

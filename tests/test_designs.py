@@ -311,7 +311,7 @@ def test_a_design_trains_on_an_array_and_knows_it_again(tmp_path, name):
     build = lambda: build_design(name, [12, 12, 1], batch_size=4)  # noqa: E731
     assert build().train(steps=2, **options).trained == 2
     assert build().train(steps=3, **options).trained == 1
-    with pytest.raises(UserError, match="was started with the data an array in Python"):
+    with pytest.raises(UserError, match="was started with other images of an array in Python"):
         build().train(steps=4, **options | {"images": images[1:]})
     with pytest.raises(UserError, match="images must be uint8"):
         build().train(steps=4, **options | {"images": images / 255})
@@ -380,6 +380,30 @@ def test_a_folder_of_ones_own_images_trains(tmp_path):
     assert run_here(generate.main, "--root", tmp_path, "--count", 4) == 0
     picture = Image.open(tmp_path / "images" / "d-on-g" / "generated.png")
     assert (picture.mode, picture.size) == ("RGB", (2 * 24 * 3, 2 * 16 * 3))
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 32, 32), (30, 30, 1), (32, 32), 32, (8, 8, 1), (32, 32, 4), (28.5, 28, 1), "28"]
+)
+def test_a_shape_that_no_images_have_is_refused(shape):
+    with pytest.raises(UserError, match=r"image_shape must be \(height, width, channels\)"):
+        build_design("dcgan", shape)
+
+
+def test_a_floatx_of_16_bits_is_refused():
+    keras.config.set_floatx("float16")
+    try:
+        with pytest.raises(UserError, match="floatx is float16, in which no GAN trains"):
+            build_design("dense", (12, 12, 1))
+    finally:
+        keras.config.set_floatx("float32")
+
+
+def test_a_training_of_few_short_epochs_says_how_long_it_is(tmp_path, capsys):
+    np.save(tmp_path / "few.npy", draw_digits(6, seed=1)[0][:, 8:20, 8:20])
+    run = ("dcgan", "--root", tmp_path, "--data", tmp_path / "few.npy", "--epochs", 2)
+    assert run_here(train.main, *run, "--batch-size", 4) == 0
+    assert "length  4 steps, as an epoch of so few images is short" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", DESIGNS)

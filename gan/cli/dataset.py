@@ -57,7 +57,7 @@ def load_dataset(given: argparse.Namespace, config: dict | None) -> Dataset:
     if data["source"] not in SETS and not os.path.exists(data["source"]):
         gone = f"the run was started with {data['name']}, which is not at {data['source']} any more"
         try:
-            dataset = load(named, recorded(options, data) if os.path.isdir(named) else options)
+            dataset = load(source, recorded(options, data) if os.path.isdir(named) else options)
         except UserError as error:
             raise UserError(f"{gone}, and {error}") from None
         if dataset.digest != data["digest"]:

@@ -5,6 +5,7 @@ Every source gives a `Dataset`: uint8 images [N, H, W, C] in 0..255, a name and 
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -139,6 +140,10 @@ def read_path(path: Path, options: FolderOptions, say: Callable[[str], None]) ->
                 return read_npy(path, say)
             case ".csv":
                 return read_csv(path)
+        if path.suffix.lower() != ".npz" and not zipfile.is_zipfile(path):
+            raise UserError(
+                f"{path} is no .npz, .npy or .csv; for image files, give the folder they are in"
+            )
         return read_npz(path)
     raise UserError(
         f"no data {str(path)!r}: give auto, mnist, fashion, synthetic, or the path of an existing "

@@ -189,9 +189,10 @@ def counted(things: Sequence, name: str) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Up to ten names, and how many there are besides."""
+    """Up to ten names, and how many there are besides; what cannot be printed becomes a "?"."""
     more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    shown = ("".join(c if c.isprintable() else "?" for c in name) for name in names[:NAMES_SHOWN])
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _watched(files: Sequence[Path], say: Callable[[str], None]) -> Iterator[Path]:

@@ -9,12 +9,21 @@ statistics stay float32, too.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gan.support.errors import UserError
 from gan.support.tensorflow import keras
 
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Nets built in this block compute in `name`: float32, or bfloat16 with float32 weights."""
+    """Nets built in this block compute in `name`: float32, or bfloat16 with float32 weights.
+
+    Raises UserError if Keras' floatx has 16 bits.
+    """
+    if (floatx := keras.config.floatx()) in ("float16", "bfloat16"):
+        raise UserError(
+            f"Keras' floatx is {floatx}, in which no GAN trains; set it to float32 in keras.json "
+            "or with keras.config.set_floatx, and choose bfloat16 with precision"
+        )
     before = keras.config.dtype_policy()
     if name == "bfloat16":
         keras.config.set_dtype_policy("mixed_bfloat16")

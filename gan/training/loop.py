@@ -125,6 +125,8 @@ class Training:
         if workers.is_chief and not first and run.metrics.exists():
             had = run.checkpoints.steps()
             say(f"starting over; the run had {f'{had[-1]:,} steps' if had else 'no checkpoint'}")
+            if (old := run.config()) and old["data"]["digest"] != self.config["data"]["digest"]:
+                say(f"the run used other images, {old['data']['name']}")
         if first >= self.total:
             return first
         if not is_exact():

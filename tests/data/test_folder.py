@@ -466,8 +466,13 @@ def test_a_run_reads_its_folder_again_as_it_did(tmp_path, capsys, quick_runs, mo
     assert f"started with photos, which is not at {data} any more; if it has moved" in said
     monkeypatch.setenv("GAN_DATA", str(tmp_path / "moved"))
     assert run_here(train.main, *run, "--steps", 3) == 0
-    assert run_here(train.main, *run, "--data", tmp_path / "moved", "--steps", 4) == 0
-    assert "going on after step 3" in capsys.readouterr().out
+    assert run_here(train.main, *run, "--steps", 3) == 0  # it is finished
+    again = f"--data {tmp_path / 'moved'} --background black --subfolders --skip-damaged --fresh\n"
+    assert again in capsys.readouterr().out
+    other = tmp_path / "other.npy"
+    np.save(other, np.stack(8 * [digit(), digit() // 2]))
+    assert run_here(train.main, *run, "--steps", 1, "--fresh", "--data", other) == 0
+    assert "the run used other images, moved" in capsys.readouterr().out
 
 
 def test_a_long_reading_says_how_far_it_is(tmp_path, loaded, monkeypatch):
