@@ -313,7 +313,7 @@ def test_a_design_trains_on_an_array_and_knows_it_again(tmp_path, name):
     assert build().train(steps=3, **options).trained == 1
     with pytest.raises(UserError, match="was started with other images of an array in Python"):
         build().train(steps=4, **options | {"images": images[1:]})
-    with pytest.raises(UserError, match="images must be uint8"):
+    with pytest.raises(UserError, match="images is float64; it must be uint8"):
         build().train(steps=4, **options | {"images": images / 255})
     with pytest.raises(UserError, match="multiples of 4"):
         build().train(steps=4, **options | {"images": images[:, 1:]})
