@@ -9,13 +9,20 @@ import os
 import sys
 from contextlib import suppress
 
-# A standard stream that is closed, as by `>&-`, becomes the null device. Else the next file that is
-# opened gets its number, and what TensorFlow logs is written into that file.
-for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
-    if getattr(sys, name) is None:
-        stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
-        os.set_inheritable(stream.fileno(), True)
-        setattr(sys, name, stream)
+
+def _open_closed_streams() -> None:
+    """Make the null device of each standard stream that is closed, as by `>&-`.
+
+    Else the next file that is opened gets its number, and what TensorFlow logs is written into it.
+    """
+    for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
+
+
+_open_closed_streams()
 
 # A command was started with a Python that is not the one in .venv.
 if sys.argv[0] == "-m" and not importlib.util.find_spec("keras"):

@@ -114,7 +114,7 @@ def reason(error: Exception) -> str:
         return "its certificate cannot be trusted"
     # An address that is not valid is a proxy's, since ours is.
     if isinstance(error, exceptions.ProxyError | ValueError) and getproxies():
-        return "the proxy does not work; correct HTTPS_PROXY"
+        return "the proxy does not work; correct HTTPS_PROXY or ALL_PROXY"
     if type(error) is exceptions.ConnectionError:
         return "no network?"
     return "what came is not the published file"

@@ -9,6 +9,7 @@ from gan.data.loaders import check_fits, check_pixels, first_part, images_to_fit
 from gan.data.pixels import scale_pixels
 from gan.recipe import override
 from gan.support.errors import RunError, UserError
+from gan.support.memory import memory_errors
 from gan.support.tensorflow import keras, set_xla_flags, tf
 
 REFUSED = ("validation_data", "validation_split", "class_weight", "sample_weight")
@@ -90,9 +91,9 @@ class FitModel(keras.Model):
 
         `x`: images, uint8 or float in [-1, 1], [N, H, W] or [N, H, W, C]; or (images, labels); or
         batches of either: a `tf.data.Dataset`, a `PyDataset`, a PyTorch `DataLoader`, a generator.
-        Labels and `y` are ignored. `batch_size` replaces the recipe's; the batches of a loader
-        should have that size, since `dcgan` draws so much noise. `options`: the other arguments of
-        Keras' `fit`. `history` has the mean of each of `loss_names` over an epoch.
+        Labels and weights in a batch, and `y`, are ignored. `batch_size` replaces the recipe's; the
+        batches of a loader should have that size, since `dcgan` draws so much noise. `options`: the
+        other arguments of Keras' `fit`. `history` has the mean of each of `loss_names` over an epoch.
 
         Raises UserError for other images (an array's at once, a loader's when they are read), for
         validation, weights and callbacks that change a model's one optimizer, and on several
@@ -120,7 +121,7 @@ class FitModel(keras.Model):
             options["shuffle"] = False  # Keras cannot, and would warn
         callbacks = [WatchLosses(), *([KeepAverage()] if self.averages else [])]
         callbacks += usable_callbacks(options.pop("callbacks", None))
-        with user_errors():
+        with user_errors(), memory_errors("use a smaller batch_size, or smaller images"):
             return super().fit(x, callbacks=callbacks, **options)
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:

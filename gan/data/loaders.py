@@ -116,9 +116,14 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        found = re.search(r"\bUserError: (.*)", error.message)
-        if found:
+        if found := re.search(r"\bUserError: (.*)", error.message):
             raise UserError(found[1]) from None
+        if found := re.search(
+            r"expected to contain (\d+) \w+ but contained .*?(\d+)", error.message
+        ):
+            raise UserError(
+                f"the loader gave {found[2]} batches, and not {found[1]} as its len() says"
+            ) from None
         raise
 
 
@@ -163,6 +168,8 @@ def check_fits(shape: tuple, image_shape: tuple) -> None:
         return
     if tuple(shape) in fitting:
         raise UserError(f"one image {tuple(shape)} is not a batch; a Dataset has .batch(64)")
+    if len(shape) == 5:
+        raise UserError(f"the images have the shape {tuple(shape)}; a Dataset is batched only once")
     what = f"images {tuple(shape[1:])} do not fit nets that were built for {image_shape}"
     if len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3):
         what += (

@@ -13,7 +13,11 @@ from gan.support.errors import UserError
 def quiet_stderr() -> Iterator[None]:
     """Keep what the block writes to stderr, and show it only if the block fails."""
     sys.stderr.flush()
-    stderr = os.dup(2)
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a daemon has closed it
+        yield
+        return
     with tempfile.TemporaryFile() as chatter:
         os.dup2(chatter.fileno(), 2)
         try:

@@ -180,7 +180,7 @@ def test_data_that_is_gone_is_said_and_nothing_is_put_in_its_place(tmp_path, mon
     assert run_here(train.main, *command, "--steps", 2, "--data", mine) == 0
     mine.rename(tmp_path / "moved.npz")
     err = refusal(train.main, *command, "--steps", 4)
-    assert "was started with mine.npz, which cannot be found: no data" in err
+    assert f"was started with mine.npz, which is not at {mine} any more; if it has moved" in err
     assert "--fresh" not in err
     moved = tmp_path / "moved.npz"  # known by its pixels, not by its name
     assert run_here(train.main, *command, "--steps", 4, "--data", moved) == 0
