@@ -93,7 +93,7 @@ class FitModel(keras.Model):
         batches of either: a `tf.data.Dataset`, a `PyDataset`, a PyTorch `DataLoader`, a generator.
         Labels and weights in a batch, and `y`, are ignored. `batch_size` replaces the recipe's; the
         batches of a loader should have that size, since `dcgan` draws so much noise. `options`: the
-        other arguments of Keras' `fit`. `history` has the mean of each of `loss_names` over an epoch.
+        other arguments of Keras' `fit`. `history` has the means of `loss_names` over each epoch.
 
         Raises UserError for other images (an array's at once, a loader's when they are read), for
         validation, weights and callbacks that change a model's one optimizer, and on several
