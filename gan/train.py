@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from gan.cli.commands import command_line, run_command
-from gan.cli.dataset import add_data_options, load_dataset, show_data
+from gan.cli.dataset import add_data_options, data_options, load_dataset, show_data
 from gan.cli.options import add_seed, make_parser
 from gan.cli.progress import duration, say
-from gan.data.images import ARRAY, SETS
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
 from gan.recipe import (
@@ -161,7 +159,8 @@ def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
         speed = f"{rate:.3g} it/s, with compiling, pictures and checkpoints"
         say(f"trained {outcome.trained:,} steps in {seconds} ({speed})")
     else:
-        command = self_command(drop=["--fresh"]) + own_data(run, options)
+        command = self_command(drop=["--fresh"])
+        command += data_options(run.config()["data"]) if options.data == "auto" else ""
         longer = self_command(drop=[*LENGTH_OPTIONS, "--fresh"])
         more = f", more than {outcome.total:,}" if outcome.done > outcome.total else ""
         say(f"run {run.name!r} is finished: it has {outcome.done:,} steps{more}")
@@ -173,21 +172,6 @@ def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
     say(f"  losses    {shown_path(run.metrics)}")
     root = [] if options.root == REPOSITORY else ["--root", str(options.root)]
     say(f"  sample    {command_line('generate', '--name', run.name, *root)}")
-
-
-def own_data(run: Run, options: argparse.Namespace) -> str:
-    """The options for the data of a finished run, if the running command did not need them."""
-    data = run.config()["data"]
-    if options.data != "auto" or data["source"] in (*SETS, ARRAY):
-        return ""
-    words = ["--data", data["source"]]
-    if data["resized_to"]:
-        words += ["--image-size", "x".join(map(str, data["resized_to"]))]
-    if data.get("background"):
-        words += ["--background", data["background"]]
-    for name in ("subfolders", "skip_damaged"):
-        words += [f"--{name.replace('_', '-')}"] if data.get(name) else []
-    return f" {shlex.join(words)}"
 
 
 def self_command(drop: list[str]) -> str:

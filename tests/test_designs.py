@@ -393,7 +393,7 @@ def test_a_shape_that_no_images_have_is_refused(shape):
 def test_a_floatx_of_16_bits_is_refused():
     keras.config.set_floatx("float16")
     try:
-        with pytest.raises(UserError, match="floatx is float16, in which no GAN trains"):
+        with pytest.raises(UserError, match="floatx is float16; set it to float32"):
             build_design("dense", (12, 12, 1))
     finally:
         keras.config.set_floatx("float32")

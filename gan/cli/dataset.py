@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def load_dataset(given: argparse.Namespace, config: dict | None) -> Dataset:
         return load(source, options)
     data = config["data"]
     if source != "auto":
-        return load(source, recorded(options, data) if os.path.isdir(source) else options)
+        return load(source, merged(options, data) if os.path.isdir(source) else options)
     if data["source"] == ARRAY:
         raise UserError(
             f"the run was trained on {ARRAY}; continue it in Python: design.train(images=...)"
@@ -57,14 +58,14 @@ def load_dataset(given: argparse.Namespace, config: dict | None) -> Dataset:
     if data["source"] not in SETS and not os.path.exists(data["source"]):
         gone = f"the run was started with {data['name']}, which is not at {data['source']} any more"
         try:
-            dataset = load(source, recorded(options, data) if os.path.isdir(named) else options)
+            dataset = load(source, merged(options, data) if os.path.isdir(named) else options)
         except UserError as error:
             raise UserError(f"{gone}, and {error}") from None
         if dataset.digest != data["digest"]:
             raise UserError(f"{gone}; if it has moved, give its path with --data or GAN_DATA")
         return dataset
     try:
-        dataset = load(data["source"], recorded(options, data))
+        dataset = load(data["source"], merged(options, data))
     except Unreachable:
         dataset = load(source, options)
         if dataset.digest != data["digest"]:
@@ -79,17 +80,31 @@ def load(source: str, options: FolderOptions) -> Dataset:
     return load_images(source, say=say, **options._asdict())
 
 
-def recorded(options: FolderOptions, data: dict) -> FolderOptions:
-    """The options with which a run read its folder, as far as the command line gives no others.
-
-    Older runs recorded only the size.
-    """
+def recorded(data: dict) -> FolderOptions:
+    """The options with which a run read its folder; older runs recorded only the size."""
     return FolderOptions(
-        options.image_size or data["resized_to"],
-        options.background or data.get("background"),
-        options.subfolders or data.get("subfolders", False),
-        options.skip_damaged or data.get("skip_damaged", False),
+        data["resized_to"] and tuple(data["resized_to"]),
+        data.get("background"),
+        data.get("subfolders", False),
+        data.get("skip_damaged", False),
     )
+
+
+def merged(options: FolderOptions, data: dict) -> FolderOptions:
+    """The options given, and those recorded for a run where none is given."""
+    return FolderOptions(*(own or old for own, old in zip(options, recorded(data), strict=True)))
+
+
+def data_options(data: dict) -> str:
+    """The options of the command line that name a run's own files, as text."""
+    if data["source"] in (*SETS, ARRAY):
+        return ""
+    words = ["--data", data["source"]]
+    for name, value in recorded(data)._asdict().items():
+        text = "x".join(map(str, value)) if isinstance(value, tuple) else value
+        option = f"--{name.replace('_', '-')}"
+        words += [] if not value else [option] if value is True else [option, text]
+    return f" {shlex.join(words)}"
 
 
 def holds(source: str, dataset: Dataset) -> bool:

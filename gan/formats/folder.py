@@ -102,7 +102,7 @@ def read_image_folder(
     if len(photos) < len(files) or others:
         say(counts)
     if several:
-        say(f"files with several pictures, of which the first is used: {listed(several)}")
+        say(f"only the first picture is used of files that hold several: {listed(several)}")
     return as_pixels(photos, options.background, say)
 
 
@@ -159,7 +159,7 @@ def as_pixels(
         scaled = f"{least:g} becomes 0, {greatest:g} becomes 255"
         say(f"grey images of 16 bits or more: {len(deep):,}, scaled by one range: {scaled}")
     if lost_bits := sum(photo.lost_bits for photo in photos):
-        say(f"colour images of 16 bits: {lost_bits:,}, of which the upper 8 are used")
+        say(f"colour images of 16 bits: {lost_bits:,}; only their upper 8 bits are used")
     pixels = np.empty((len(photos), *photos[0].image.size[::-1], len(mode)), np.uint8)
     for index, photo in enumerate(photos):
         image = photo.image

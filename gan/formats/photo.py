@@ -88,9 +88,9 @@ def read_photo(file: Path, image_size: tuple[int, int] | None) -> Photo:
     except DAMAGE:
         raise (Damaged if is_image_by_name else Unread) from None
     with image:
-        tags = dict(image.tag_v2) if image.format == "TIFF" else {}
+        tags = tiff_tags(image)
         raw_mode = str(image.tile[0][3]) if image.tile else ""
-        if tags.get(SUBFILE_TYPE, 0) == 1:  # a thumbnail
+        if tags.get(SUBFILE_TYPE) == (1,):  # a thumbnail
             raise Unread
         size = f"{image.height:,}x{image.width:,} pixels"
         needed = BYTES_PER_PIXEL * image.width * image.height
@@ -111,11 +111,20 @@ def read_photo(file: Path, image_size: tuple[int, int] | None) -> Photo:
         values = deep_values(upright, tags)
         least, greatest = float(values.min()), float(values.max())
         return Photo(resized(Image.fromarray(values), image_size), several, False, least, greatest)
-    if tags.get(SAMPLE_FORMAT, (1,))[0] == 2:
+    if 2 in tags.get(SAMPLE_FORMAT, ()):
         raise Damaged("signed bytes")
     lost_bits = ";16" in raw_mode
     scale_key(upright, raw_mode)
     return Photo(resized(as_eight_bits(upright), image_size), several, lost_bits)
+
+
+def tiff_tags(image: Image.Image) -> dict[int, tuple]:
+    """The values of those tags of a TIFF that Pillow does not apply itself."""
+    tags = {}
+    for tag in (SUBFILE_TYPE, PHOTOMETRIC, BITS, SAMPLE_FORMAT) if image.format == "TIFF" else ():
+        with suppress(*DAMAGE):  # it has no such tag, or a damaged one
+            tags[tag] = tuple(np.ravel(image.tag_v2[tag]).tolist())
+    return tags
 
 
 def turned(image: Image.Image) -> Image.Image:
@@ -136,7 +145,7 @@ def deep_values(image: Image.Image, tags: dict) -> np.ndarray:
     values = values.astype(np.float32)
     if not np.isfinite(values).all():
         raise Damaged("pixels that are NaN or infinite")
-    return -values if tags.get(PHOTOMETRIC) == 0 else values  # 0 is white
+    return -values if tags.get(PHOTOMETRIC) == (0,) else values  # 0 is white
 
 
 def scale_key(image: Image.Image, raw_mode: str) -> None:

@@ -21,8 +21,8 @@ def precision(name: str) -> Iterator[None]:
     """
     if (floatx := keras.config.floatx()) in ("float16", "bfloat16"):
         raise UserError(
-            f"Keras' floatx is {floatx}, in which no GAN trains; set it to float32 in keras.json "
-            "or with keras.config.set_floatx, and choose bfloat16 with precision"
+            f"Keras' floatx is {floatx}; set it to float32, in keras.json or with "
+            "keras.config.set_floatx, and choose bfloat16 with precision"
         )
     before = keras.config.dtype_policy()
     if name == "bfloat16":

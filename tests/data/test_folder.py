@@ -282,7 +282,7 @@ def test_colours_of_sixteen_bits_keep_their_transparency_and_are_named(tmp_path,
     rows = np.ascontiguousarray(colours.reshape(SIDE, -1))
     (tmp_path / "a.png").write_bytes(png_of_depth(rows, 16, 2, struct.pack(">3H", *3 * [0xAB00])))
     assert (loaded()[0] == np.where(digit() > 0, 0, 255)[..., None]).all()
-    assert loaded.said[1] == "colour images of 16 bits: 1, of which the upper 8 are used"
+    assert loaded.said[1] == "colour images of 16 bits: 1; only their upper 8 bits are used"
 
 
 @pytest.mark.parametrize("block", [b"garbage", b"II*\0", b"MM\0*\0\0\0\x08\0\x01\x01\x1a\0\x02"])
@@ -321,7 +321,9 @@ def test_the_first_of_several_pictures_is_used(tmp_path, loaded):
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
     for image in loaded()[..., 0]:
         np.testing.assert_array_equal(image, digit())
-    assert loaded.said[-1].endswith("of which the first is used: a.gif, b.tif, c.png, d.webp")
+    assert loaded.said[-1].endswith(
+        "is used of files that hold several: a.gif, b.tif, c.png, d.webp"
+    )
 
 
 def test_large_photos_are_read_if_a_size_is_given(tmp_path, loaded, monkeypatch):

@@ -143,6 +143,14 @@ def test_buttons_wait_for_the_weights(small_page, tmp_path):
         assert browser.run("faults") == []
 
 
+def says_why(browser, page, why):
+    """The page says why it cannot unpack its weights; its buttons do nothing, without a fault."""
+    browser.open(page)
+    assert browser.run("await gan.ready; find('#about').innerText") == why
+    assert browser.run(f"{USE} {LOCKED}") == [True] * 4
+    assert browser.run("faults") == []
+
+
 @pytest.mark.browser
 @needs_browser
 def test_weights_that_cannot_be_unpacked_get_a_line(small_page, tmp_path):
@@ -158,25 +166,21 @@ def test_weights_that_cannot_be_unpacked_get_a_line(small_page, tmp_path):
             text[:weights] + "!" + text[weights:],  # not base64
         ):
             page.write_text(damaged, encoding="utf-8")
-            browser.open(page)
-            line = browser.run("await gan.ready; find('#about').innerText")
-            assert line == (
+            says_why(
+                browser,
+                page,
                 "The weights cannot be unpacked: the file is damaged, incomplete, or too large for "
-                "this browser. Write or download it again."
+                "this browser. Write or download it again.",
             )
-            assert browser.run(f"{USE} {LOCKED}") == [True] * 4
-            assert browser.run("faults") == []
 
         old = {"source": "delete window.DecompressionStream"}
         browser.send("Page.addScriptToEvaluateOnNewDocument", **old)
-        browser.open(small_page)
-        line = browser.run("await gan.ready; find('#about').innerText")
-        assert line == (
+        says_why(
+            browser,
+            small_page,
             "The weights cannot be unpacked: this browser is too old. "
-            "Use Chrome 80, Edge 80, Firefox 113, Safari 16.4, or a newer one."
+            "Use Chrome 80, Edge 80, Firefox 113, Safari 16.4, or a newer one.",
         )
-        assert browser.run(f"{USE} {LOCKED}") == [True] * 4
-        assert browser.run("faults") == []
 
 
 def test_an_old_browser_can_read_the_page_that_says_so():
