@@ -27,7 +27,7 @@ def slow(*values: object):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-IS_EXACT = "\nfrom gan.support.tensorflow import is_exact\nprint(is_exact())"
+IS_EXACT = "\nfrom gan.support.exact import is_exact\nprint(is_exact())"
 COMPUTE = "import keras\nkeras.random.normal((2, 100))\n"
 
 

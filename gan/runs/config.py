@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import platform
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 def make_config(design: Design, dataset: Dataset) -> dict:
     """The content of a run's config.json: everything that its bytes depend on."""
+    from gan.support.exact import cores
     from gan.support.tensorflow import keras, tf
 
     replicas = design.distribute_strategy.num_replicas_in_sync
@@ -46,19 +46,6 @@ def make_config(design: Design, dataset: Dataset) -> dict:
             "numpy": np.__version__,
         },
     }
-
-
-def cores() -> int:
-    """The number of cores that share an operation: its rounding depends on it."""
-    from gan.support.tensorflow import tf
-
-    if chosen := tf.config.threading.get_intra_op_parallelism_threads():
-        return chosen
-    if (chosen := os.environ.get("TF_NUM_INTRAOP_THREADS", "")).isdecimal() and int(chosen):
-        return int(chosen)
-    if hasattr(os, "sched_getaffinity"):  # Linux, where a process can be bound to some cores
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def settings(config: dict) -> dict:

@@ -30,16 +30,7 @@ with quiet_stderr():
     import tensorflow as tf
     from keras import layers
 
-__all__ = ["is_exact", "keras", "layers", "set_xla_flags", "tf"]
-
-
-def is_exact() -> bool:
-    """Whether TensorFlow runs operations one at a time, so that equal runs give equal bytes.
-
-    `gan/__init__.py` sees to this. It comes too late if TensorFlow computed something before.
-    """
-    threads = tf.config.threading.get_inter_op_parallelism_threads()
-    return (threads or os.environ.get("TF_NUM_INTEROP_THREADS")) in (1, "1")
+__all__ = ["keras", "layers", "set_xla_flags", "tf"]
 
 
 @functools.cache

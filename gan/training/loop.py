@@ -25,8 +25,8 @@ from gan.runs.checkpoints import are_finite
 from gan.runs.config import changes, make_config
 from gan.runs.run import CHECKPOINT_SECONDS, Run
 from gan.support.errors import UserError
+from gan.support.exact import is_exact
 from gan.support.memory import memory_errors
-from gan.support.tensorflow import is_exact
 from gan.training.endings import check_finite, stop_signals, what_is_left
 from gan.training.evaluations import Evaluations
 from gan.training.steps import compile_steps, pace

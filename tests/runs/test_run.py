@@ -22,9 +22,10 @@ from test_train import small_run as dense_run
 from gan import train
 from gan.data import images as data
 from gan.designs import build_design
-from gan.runs import Run, config, find_runs, load
+from gan.runs import Run, find_runs, load
 from gan.runs.checkpoints import Checkpoints
 from gan.runs.lock import holder, locked
+from gan.support import exact
 from gan.support.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
@@ -115,8 +116,8 @@ def test_a_run_says_that_it_goes_on_with_other_cores_or_versions(
         return capsys.readouterr().out
 
     go_on(2)
-    used, versions = config.cores(), f"python {platform.python_version()}, tensorflow "
-    monkeypatch.setattr(config, "cores", lambda: used + 1)
+    used, versions = exact.cores(), f"python {platform.python_version()}, tensorflow "
+    monkeypatch.setattr(exact, "cores", lambda: used + 1)
     monkeypatch.setattr(platform, "python_version", lambda: "3.99")
     out = go_on(3)
     assert f"the run used {used} core(s), and uses {used + 1}; its bytes may differ" in out
@@ -135,14 +136,14 @@ def test_cores_are_those_that_tensorflow_uses(monkeypatch):
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     try:
-        assert config.cores() == 1
+        assert exact.cores() == 1
     finally:
         os.sched_setaffinity(0, allowed)
-    assert config.cores() == len(allowed)
+    assert exact.cores() == len(allowed)
     monkeypatch.delattr(os, "sched_getaffinity")  # macOS
-    assert config.cores() == os.cpu_count()
+    assert exact.cores() == os.cpu_count()
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
-    assert config.cores() == 7
+    assert exact.cores() == 7
 
 
 def test_a_run_keeps_its_data_when_auto_would_mean_another(tmp_path, monkeypatch, capsys):

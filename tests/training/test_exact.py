@@ -8,7 +8,7 @@ from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
 from gan.designs import build_design
 from gan.runs import Run
-from gan.support.tensorflow import is_exact
+from gan.support.exact import is_exact
 from gan.training.steps import compile_steps
 
 
