@@ -22,6 +22,8 @@ from gan.support.errors import UserError
 from gan.support.memory import memory_errors
 from gan.support.tensorflow import keras, tf
 
+XLA_DEVICES = ("CPU",)
+
 
 class Outcome(NamedTuple):
     """How a training ended: `done` of `total` steps, `trained` of them in this call, in `seconds`.
@@ -62,7 +64,7 @@ class Design(FitModel):
     loss_names = ("d_loss", "g_loss")  # what `step` returns
     d_loss_terms = 1  # 2 if d_loss is the sum of its real and fake halves, not their mean
     grid_count = 25  # images in the grid that the document draws
-    compile_with_xla = False  # XLA makes small matrices twice as fast, convolutions half as fast
+    compile_with_xla = False  # on a CPU XLA doubles the speed of dense nets, halves convolutions'
     samples_in_training_mode = False  # if True, each image is normalised with its batch
 
     def __init__(
@@ -100,6 +102,22 @@ class Design(FitModel):
                 keras.Variable(variable, dtype=variable.dtype, trainable=False, name=variable.name)
                 for variable in self.generator.variables
             ]
+
+    @property
+    def device_kind(self) -> str:
+        """ "GPU" or "CPU": where the design was built, and so where it trains."""
+        device = tf.DeviceSpec.from_string(self.generator.variables[0].value.device)
+        return device.device_type or "CPU"
+
+    @property
+    def uses_xla(self) -> bool:
+        """Whether XLA compiles the steps: on one CPU, if it makes this design faster.
+
+        On a GPU, XLA chooses its kernels by timing, so equal runs could give other bytes. On
+        several devices its steps hang.
+        """
+        one = self.distribute_strategy.num_replicas_in_sync == 1
+        return self.compile_with_xla and one and self.device_kind in XLA_DEVICES
 
     def noise_counts(self, real_count: int | tf.Tensor) -> tuple[int | tf.Tensor, ...]:
         """The numbers of noise vectors, for D and for G, in a step on `real_count` images."""

@@ -82,7 +82,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     # This starts TensorFlow, which takes seconds, so it comes after all cheap checks.
     from gan.evaluation.sampling import draw_samples, draw_walk, keep_best
+    from gan.support.exact import set_gpu_kernels
 
+    set_gpu_kernels()  # so that the same seed draws the same images
     average = options.average
     design, steps = load(trained, average=average, step=options.step)
     averaged = "averaged generator, " if average else ""

@@ -36,7 +36,6 @@ def whole_number(least: int, most: int) -> Callable:
 
 positive_int = whole_number(1, 2**31 - 1)
 size_number = whole_number(1, 2**16)  # of a batch or a vector; larger ones fill any memory
-device_number = whole_number(1, 64)
 seed_number = whole_number(0, 2**31 - 1)  # the range that NumPy, Keras and TensorFlow accept
 positive_float = _number(float, 5e-324, 1e6, "a number above 0, at most a million")
 fraction = _number(  # 1 - 0.99999 is still above 0 in float32

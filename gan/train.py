@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from gan.cli.commands import command_line, run_command
 from gan.cli.dataset import add_data_options, data_options, load_dataset, show_data
-from gan.cli.options import add_seed, make_parser
-from gan.cli.progress import duration, say
+from gan.cli.options import add_seed, devices, make_parser
+from gan.cli.progress import duration, say, warn
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
 from gan.recipe import (
     LENGTH,
     Recipe,
-    device_number,
     positive_float,
     positive_int,
     yes_or_no,
@@ -68,8 +67,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     seconds = {"metavar": "S", "type": positive_float}
     text = f"save a checkpoint every S seconds (default: {CHECKPOINT_SECONDS:g})"
     add("--checkpoint-seconds", **seconds, default=CHECKPOINT_SECONDS, help=text)
-    text = "train on N GPUs (default: all); without a GPU, split the CPU into N devices"
-    add("--devices", metavar="N", type=device_number, help=text)
+    text = """train on N GPUs (default: all), or on the CPU: cpu; without a GPU, N splits the CPU
+        into N devices"""
+    add("--devices", metavar="N", type=devices, help=text)
+    text = "on a GPU: allow kernels that give other bytes in every run; faster"
+    add("--no-deterministic", dest="deterministic", action="store_false", help=text)
+    text = "on a GPU: round inputs of products to TF32, as TensorFlow does by default; faster"
+    add("--tf32", action="store_true", help=text)
     text = f"""wait at most S seconds for the other workers in TF_CONFIG
         (default: {CONNECT_SECONDS:g})"""
     add("--connect-seconds", **seconds, default=CONNECT_SECONDS, help=text)
@@ -108,6 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     from gan.devices.strategy import choose_strategy
     from gan.devices.workers import explain_lost_workers
+    from gan.support.exact import set_gpu_kernels
+    from gan.support.gpus import why_unused
     from gan.support.tensorflow import keras, tf
 
     overrides = {field.name: getattr(options, field.name) for field in fields(Recipe)}
@@ -119,14 +125,20 @@ def main(arguments: list[str] | None = None) -> int:
         "seed": options.seed,
         "data": f"{dataset.name} (digest {dataset.digest[:8]})",
         "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
+        "deterministic": options.deterministic,
+        "tf32": options.tf32,
     }
-    strategy, devices = choose_strategy(options.devices, options.connect_seconds, shared)
+    strategy, phrase = choose_strategy(options.devices, options.connect_seconds, shared)
+    set_gpu_kernels(options.deterministic, options.tf32)
+    looked_for_gpus = options.devices != "cpu" and not tf.config.list_physical_devices("GPU")
+    if looked_for_gpus and (reason := why_unused()):
+        warn(reason)
     with explain_lost_workers(), strategy.scope():
         shape, seed = dataset.images.shape[1:], options.seed
         design = build_design(options.design, shape, seed, **overrides)
     say(f"design  {options.design}: {DESIGNS[options.design].summary}")
     say(f"data    {dataset.name}, {dataset} ({dataset.source})")
-    say(f"device  {devices}")
+    say(f"device  {phrase}")
     count, recipe = len(dataset.images), design.recipe
     if recipe.epochs and recipe.steps_per_epoch(count) < SHORT_EPOCH:
         total = recipe.total_steps(count)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gan.cli.progress import say
 from gan.designs import DESIGNS
-from gan.recipe import is_side, positive_int, seed_number
+from gan.recipe import is_side, positive_int, seed_number, whole_number
 from gan.runs import Run, Shipped, choose_trained
 from gan.runs.run import REPOSITORY
 from gan.runs.trained import check_step
@@ -79,6 +79,14 @@ def a_file(ending: str | None = None) -> Callable[[str], Path]:
         return path
 
     return check
+
+
+def devices(text: str) -> int | str:
+    """The text "cpu", or a number of devices."""
+    try:
+        return "cpu" if text.lower() == "cpu" else whole_number(1, 64)(text)
+    except UserError:
+        raise UserError(f"must be cpu, or a whole number from 1 to 64, not {text!r}") from None
 
 
 def side_lengths(value: str) -> tuple[int, int]:

@@ -63,7 +63,7 @@ class FitModel(keras.Model):
         """Set how `fit` runs its steps. A new design is already compiled.
 
         `run_eagerly`: run the step without compiling it, to debug it. `jit_compile`: compile it
-        with XLA (default, None or "auto": `compile_with_xla`). `steps_per_execution`: steps per
+        with XLA (default, None or "auto": `uses_xla`). `steps_per_execution`: steps per
         compiled call. Raises UserError for the other arguments of Keras' `compile`, unless they
         are None: a design's step has its own optimizers and losses.
         """
@@ -76,7 +76,7 @@ class FitModel(keras.Model):
                 "rate; compile takes run_eagerly, jit_compile and steps_per_execution, by name"
             )
         if jit_compile in (None, "auto"):
-            jit_compile = self.compile_with_xla and not run_eagerly
+            jit_compile = self.uses_xla and not run_eagerly
         super().compile(
             optimizer=None,  # `step` has its own
             run_eagerly=run_eagerly,

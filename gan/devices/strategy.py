@@ -1,39 +1,44 @@
 """Choose the devices and the workers that a run uses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from gan.devices.cluster import CONNECT_SECONDS, meet, read_cluster, watchdog
+from gan.support import gpus
 from gan.support.errors import UserError
+from gan.support.exact import cores
 from gan.support.tensorflow import tf
 
 SURPLUS_SECONDS = 20  # for TensorFlow to connect the workers after `meet`
 
 
 def choose_strategy(
-    devices: int | None = None,
+    devices: int | str | None = None,
     connect_seconds: float = CONNECT_SECONDS,
     shared: dict | None = None,
 ) -> tuple[tf.distribute.Strategy, str]:
     """The strategy to build and train in, and a phrase that says what was chosen and why.
 
-    `devices` is the number of GPUs to use (default: all); without a GPU, the CPU is split into
-    this many devices. With TF_CONFIG set, it is the number per worker, and `shared` holds the
-    settings that must be the same in all workers. Call this before TensorFlow computes anything.
-    Raises UserError if there are fewer GPUs, or if the workers do not connect or do not agree.
+    `devices` is the number of GPUs to use (default: all), or "cpu" to use none; without a GPU, the
+    CPU is split into this many devices. With TF_CONFIG set, it is the number per worker, and
+    `shared` holds the settings that must be the same in all workers. Call this before TensorFlow
+    computes anything. Raises UserError if there are fewer GPUs, or if the workers do not connect or
+    do not agree.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    if devices and gpus and devices > len(gpus):
-        raise UserError(f"--devices {devices}, but this machine has {len(gpus)} GPU(s)")
-    gpus = gpus[:devices]
-    if gpus:
-        tf.config.set_visible_devices(gpus, "GPU")
+    found = tf.config.list_physical_devices("GPU")
+    count = None if devices == "cpu" else devices
+    if count and found and count > len(found):
+        raise UserError(f"--devices {count}, but this machine has {len(found)} GPU(s)")
+    used = [] if devices == "cpu" else found[:count]
+    if found:
+        _set(lambda: tf.config.set_visible_devices(used, "GPU"), devices)
     if cluster := read_cluster():
-        if devices and devices > 1 and not gpus:
+        if count and count > 1 and not used:
             raise UserError(
                 "without GPUs a worker has one device; leave out --devices, or start more workers"
             )
-        here = _count(gpus) if gpus else "a CPU"
-        meet(cluster, {**(shared or {}), "devices": here}, connect_seconds)
+        here = gpus.describe(used) if used else "a CPU"
+        kinds = " and ".join(gpus.names(used)) or "a CPU"  # the same in all workers
+        meet(cluster, {**(shared or {}), "devices": kinds}, connect_seconds)
         gone = "error: a worker stopped while TensorFlow connected them; start all workers again"
         with watchdog(SURPLUS_SECONDS, gone):
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
@@ -41,31 +46,44 @@ def choose_strategy(
         return strategy, (
             f"worker {cluster.index} of {len(cluster.addresses)} (TF_CONFIG), {here}; {chief}"
         )
-    if len(gpus) > 1:
-        strategy = tf.distribute.MirroredStrategy([f"GPU:{n}" for n in range(len(gpus))])
-        return strategy, f"{_count(gpus)}, each gets its part of a batch"
-    if gpus:
-        return tf.distribute.get_strategy(), "GPU"
-    if devices is None or devices == 1:
-        return tf.distribute.get_strategy(), "CPU, no GPU found"
-    _split_cpu(devices)
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(devices)])
-    return strategy, f"CPU as {devices} devices (--devices; no GPU found): for tests, not speed"
+    if len(used) > 1:
+        strategy = tf.distribute.MirroredStrategy([f"GPU:{n}" for n in range(len(used))])
+        return strategy, f"{gpus.describe(used)}; each gets its part of a batch"
+    if used:
+        return tf.distribute.get_strategy(), gpus.describe(used)
+    if count is None or count == 1:
+        return tf.distribute.get_strategy(), f"{_cpu()}; {_why_no_gpu(devices)}"
+    _split_cpu(count)
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(count)])
+    return strategy, f"CPU as {count} devices (--devices; no GPU found): for tests, not speed"
 
 
-def _count(gpus: Sequence) -> str:
-    return "GPU" if len(gpus) == 1 else f"{len(gpus)} GPUs"
+def _cpu() -> str:
+    return f"CPU, {cores()} core{'' if cores() == 1 else 's'}"
 
 
-def _split_cpu(devices: int) -> None:
+def _why_no_gpu(devices: int | str | None) -> str:
+    if devices == "cpu":
+        return "as --devices cpu says"
+    return "CUDA_VISIBLE_DEVICES hides GPUs" if gpus.are_hidden() else "no GPU found"
+
+
+def _split_cpu(count: int) -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration()] * count
     try:
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * devices
-        )
+        _set(lambda: tf.config.set_logical_device_configuration(cpu, parts), count)
+    except UserError:
+        if len(tf.config.list_logical_devices("CPU")) < count:
+            raise
+
+
+def _set(setting: Callable[[], None], devices: int | str | None) -> None:
+    """Call `setting`. Raises UserError if it comes too late."""
+    try:
+        setting()
     except RuntimeError:  # TensorFlow has already computed something
-        if len(tf.config.list_logical_devices("CPU")) < devices:
-            raise UserError(
-                f"--devices {devices} must be chosen before TensorFlow computes anything; "
-                "start a new process"
-            ) from None
+        raise UserError(
+            f"--devices {devices} must be chosen before TensorFlow computes anything; "
+            "start a new process"
+        ) from None

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 def make_config(design: Design, dataset: Dataset) -> dict:
     """The content of a run's config.json: everything that its bytes depend on."""
-    from gan.support.exact import cores
+    from gan.support.exact import cores, is_deterministic, uses_tf32
+    from gan.support.gpus import cuda_libraries
     from gan.support.tensorflow import keras, tf
 
-    replicas = design.distribute_strategy.num_replicas_in_sync
-    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    on_gpu = design.device_kind == "GPU"
     return {
         "design": design.name,
         "recipe": dataclasses.asdict(design.recipe),
@@ -37,15 +37,31 @@ def make_config(design: Design, dataset: Dataset) -> dict:
             "subfolders": dataset.options.subfolders,
             "skip_damaged": dataset.options.skip_damaged,
         },
-        "devices": f"{replicas} {kind}{'s' if replicas > 1 else ''}",
-        "cores": cores() if kind == "CPU" else None,
+        "devices": devices_of(design),
+        "cores": None if on_gpu else cores(),
+        "deterministic": is_deterministic() if on_gpu else None,  # CPUs need no such kernels
+        "tf32": uses_tf32() if on_gpu else None,
         "versions": {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
             "numpy": np.__version__,
+            "cuda": cuda_libraries(),
         },
     }
+
+
+def devices_of(design: Design) -> str:
+    """The devices that train the design, as text: "1 CPU", or "2 GPUs (NVIDIA L4)"."""
+    from gan.support.gpus import names
+    from gan.support.tensorflow import tf
+
+    count, kind = design.distribute_strategy.num_replicas_in_sync, design.device_kind
+    text = f"{count} {kind}{'s' if count > 1 else ''}"
+    if kind == "GPU":
+        kinds = dict.fromkeys(names(tf.config.get_visible_devices("GPU")))
+        text += f" ({' and '.join(kinds)})"
+    return text
 
 
 def settings(config: dict) -> dict:
@@ -93,7 +109,12 @@ def changes(old: dict, new: dict, has_average: bool) -> Iterator[str]:
 
     `has_average`: whether its checkpoint has the averages of G's variables.
     """
-    if (versions := old["versions"]) != new["versions"]:
+    on_gpu = "GPU" in new["devices"]
+    versions, now = (
+        {name: version for name, version in each["versions"].items() if name != "cuda" or on_gpu}
+        for each in (old, new)
+    )
+    if versions != now:
         began = ", ".join(f"{library} {version}" for library, version in versions.items())
         yield f"the run began with {began}; from here on its bytes may differ"
     devices = old.get("devices", new["devices"])  # older runs do not say
@@ -102,6 +123,11 @@ def changes(old: dict, new: dict, has_average: bool) -> Iterator[str]:
     was, now = old.get("cores"), new["cores"]  # None: on GPUs, or an older run
     if was and now and was != now:
         yield f"the run used {was} core(s), and uses {now}; its bytes may differ"
+    for name, what in {"deterministic": "op determinism", "tf32": "TF32"}.items():
+        was, now = old.get(name), new[name]  # None: on a CPU, or an older run
+        if was is not None and now is not None and was != now:
+            on, off = ("on", "off") if was else ("off", "on")
+            yield f"the run was trained with {what} {on}, and goes on with {what} {off}"
     before, decay = (each["recipe"].get("average_decay") for each in (old, new))
     if decay and not has_average:
         yield "the average of G's weights begins here"

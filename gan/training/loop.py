@@ -25,7 +25,7 @@ from gan.runs.checkpoints import are_finite
 from gan.runs.config import changes, make_config
 from gan.runs.run import CHECKPOINT_SECONDS, Run
 from gan.support.errors import UserError
-from gan.support.exact import is_exact
+from gan.support.exact import determinism_errors, what_may_differ
 from gan.support.memory import memory_errors
 from gan.training.endings import check_finite, stop_signals, what_is_left
 from gan.training.evaluations import Evaluations
@@ -80,7 +80,8 @@ class Training:
         If there are several workers, only the chief reads and writes the run. Raises UserError,
         and RunError if the disk fails, a loss is NaN or infinite, or another worker is gone.
         """
-        with explain_lost_workers(), memory_errors("use a smaller batch, or smaller images"):
+        memory = memory_errors("use a smaller batch, or smaller images")
+        with explain_lost_workers(), memory, determinism_errors():
             self.check()
             if self.warning:
                 warn(self.warning)
@@ -129,12 +130,8 @@ class Training:
                 say(f"the run used other images, {old['data']['name']}")
         if first >= self.total:
             return first
-        if not is_exact():
-            say(
-                "TensorFlow runs several operations at a time here, so a resumed run may end with "
-                "other bytes than an undisturbed one; to avoid it, import gan before TensorFlow "
-                "computes anything, and do not set TF_NUM_INTEROP_THREADS above 1"
-            )
+        for line in what_may_differ(self.design.device_kind):
+            say(line)
         if first:
             say(f"going on after step {first:,}")
             if workers.is_chief:

@@ -38,7 +38,7 @@ def test_operations_run_one_at_a_time():
 
 @pytest.mark.usefixtures("quick_runs")
 def test_a_script_that_started_tensorflow_otherwise_is_told(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("gan.training.loop.is_exact", lambda: False)
+    monkeypatch.setattr("gan.support.exact.is_exact", lambda: False)
     images = draw_digits(8, seed=2)[0][:, 8:20, 8:20]
     design = build_design("dense-sgd", (12, 12, 1), batch_size=8)
     design.train(steps=1, images=images, run=Run("run", tmp_path))

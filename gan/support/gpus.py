@@ -1,0 +1,110 @@
+"""The GPUs of this machine: their names, and why TensorFlow lists none although there is one."""
+
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from gan.support.tensorflow import tf
+
+DRIVER = Path("/proc/driver/nvidia/gpus")  # on Linux: a folder for each GPU
+SECONDS = 120  # at most, for nvidia-smi or TensorFlow to answer
+# What TensorFlow logs while it starts: a level (information, warning or error) and a sentence.
+LOGGED = re.compile(r"^(?:[\d-]+ [\d:.]+: )?([IWE])[ \d].*?\] *(.*)$", re.MULTILINE)
+ABOUT_GPUS = re.compile(r"^(?!.*factory)(?=.*(gpu|cuda|dlopen|dlerror))", re.IGNORECASE)
+
+
+def names(gpus: Sequence) -> list[str]:
+    """The name of each GPU of TensorFlow's list: "NVIDIA L4", or "GPU" if it has none."""
+    details = map(tf.config.experimental.get_device_details, gpus)
+    return [each.get("device_name", "GPU") for each in details]
+
+
+def describe(gpus: Sequence) -> str:
+    """The GPUs of TensorFlow's list as text: "GPU: NVIDIA L4, 22 GB", or "2 GPUs: ..."."""
+    memory = dict(_query("name", "memory.total"))
+    kinds = []
+    for name in names(gpus):
+        size = memory.get(name, "")  # in MiB
+        kinds.append(f"{name}, {int(size) / 1024:.0f} GB" if size.isdecimal() else name)
+    kinds = list(dict.fromkeys(kinds))
+    each = " each" if len(gpus) > 1 and len(kinds) == 1 else ""
+    return f"{'GPU' if len(gpus) == 1 else f'{len(gpus)} GPUs'}: {' and '.join(kinds)}{each}"
+
+
+def are_hidden() -> bool:
+    """Whether the user keeps programs from using the GPUs."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
+
+
+def why_unused() -> str | None:
+    """Why TensorFlow lists no GPU, and what to do; None if there is no NVIDIA GPU to list.
+
+    TensorFlow only logs the reason, and its quiet start hides it. So this asks a second process.
+    """
+    found = re.findall(r"^GPU \d+: (.+?)(?: \(UUID.*)?$", _nvidia_smi("-L"), re.MULTILINE)
+    with suppress(OSError):
+        found = found or [each.name for each in DRIVER.iterdir()]
+    if not found or are_hidden():
+        return None
+    reason = "; ".join(_tensorflows_reasons()) or "it does not say why"
+    if cuda_libraries():
+        advice = "check the driver with nvidia-smi; TensorFlow may need a newer one"
+    elif Path(sys.prefix).name == ".venv":
+        advice = "`make install CUDA=1` installs the CUDA libraries that TensorFlow needs"
+    else:
+        advice = f"pip install 'tensorflow[and-cuda]=={tf.__version__}' installs what it needs"
+    return (
+        f"This machine has an NVIDIA GPU ({found[0]}), but TensorFlow cannot use it, so the CPU "
+        f"computes. TensorFlow's reason: {reason}. What to do: {advice}; --devices cpu trains on "
+        "the CPU without this warning."
+    )
+
+
+def cuda_libraries() -> str:
+    """The installed CUDA libraries and their versions: "cublas 12.9.1.4, cudnn ..."; "" if none."""
+    found = {}
+    for each in importlib.metadata.distributions():
+        if match := re.fullmatch(r"nvidia-(.+?)(-cu\d+)?", each.name or ""):
+            found[match[1]] = each.version
+    return ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
+
+
+def driver() -> str | None:
+    """The version of NVIDIA's driver, or None."""
+    return next((version for [version] in _query("driver_version")), None)
+
+
+def _query(*fields: str) -> list[list[str]]:
+    """The `fields` of each NVIDIA GPU; nothing if there is no working nvidia-smi."""
+    out = _nvidia_smi(f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
+    rows = [line.split(", ") for line in out.splitlines()]
+    return [row for row in rows if len(row) == len(fields)]
+
+
+def _nvidia_smi(*arguments: str) -> str:
+    """What nvidia-smi prints; "" if it is not there or fails."""
+    with suppress(OSError, subprocess.SubprocessError):
+        return _run(["nvidia-smi", *arguments], check=True).stdout.strip()
+    return ""
+
+
+def _run(command: list[str], **options: object) -> subprocess.CompletedProcess:
+    pipes = {"capture_output": True, "text": True, "errors": "replace", "timeout": SECONDS}
+    return subprocess.run(command, **pipes, **options)
+
+
+def _tensorflows_reasons() -> list[str]:
+    """What TensorFlow logs about GPUs when a process of its own looks for them."""
+    script = "import tensorflow as tf; tf.config.list_physical_devices('GPU')"
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "0"}
+    with suppress(OSError, subprocess.SubprocessError):
+        logged = LOGGED.findall(_run([sys.executable, "-c", script], env=environment).stderr)
+        about = [(level, text.strip(" .")) for level, text in logged if ABOUT_GPUS.search(text)]
+        problems = [text for level, text in about if level != "I"] or [text for _, text in about]
+        return list(dict.fromkeys(problems))[:3]
+    return []
