@@ -20,11 +20,12 @@ from gan.layers.replicas import BatchNormalization, Dropout, global_mean, my_sli
 from gan.pictures.curves import read_metrics
 from gan.runs import Run
 from gan.support.errors import UserError
-from gan.support.tensorflow import configure
+from gan.support.exact import cores
 from gan.training import average as averaging
 from gan.training import steps as stepping
 
 IMAGES = draw_digits(100, seed=2)[0][:, 6:22, 6:22, np.newaxis]
+CORES = "1 core" if cores() == 1 else f"{cores()} cores"
 BATCH = 10  # 2 or 3 images for each of 4 replicas
 STEPS = 10
 LOSSES, OUTPUTS = 1e-5, 1e-4  # with synchronised BatchNorm; outputs relative to the way trained
@@ -126,42 +127,14 @@ def test_replicas_share_the_mean_of_their_moving_statistics():
     assert on_each(2, step) == [[4.0], [4.0]]
 
 
-def test_which_devices_are_chosen(monkeypatch):
+def test_which_devices_are_chosen():
     strategy, phrase = distribute.choose_strategy()
-    assert (strategy.num_replicas_in_sync, phrase) == (1, "CPU, no GPU found")
+    assert (strategy.num_replicas_in_sync, phrase) == (1, f"CPU, {CORES}; no GPU found")
     strategy, phrase = distribute.choose_strategy(3)
     assert strategy.num_replicas_in_sync == 3
     assert "CPU as 3 devices" in phrase
     with pytest.raises(UserError, match="--devices 6 must be chosen before"):
         distribute.choose_strategy(6)
-
-
-@pytest.mark.parametrize(("found", "wanted", "used"), [(1, None, 1), (3, None, 3), (3, 2, 2)])
-def test_gpus_are_taken(monkeypatch, found, wanted, used):
-    gpus = [tf.config.PhysicalDevice(f"GPU:{n}", "GPU") for n in range(found)]
-    visible = []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
-    monkeypatch.setattr(tf.config, "set_visible_devices", lambda gpus, kind: visible.extend(gpus))
-    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: devices)
-    strategy, phrase = distribute.choose_strategy(wanted)
-    assert visible == gpus[:used]
-    if used == 1:
-        assert (strategy, phrase) == (tf.distribute.get_strategy(), "GPU")
-    else:
-        assert strategy == [f"GPU:{n}" for n in range(used)]
-        assert phrase.startswith(f"{used} GPUs")
-    with pytest.raises(UserError, match=f"--devices 4, but this machine has {found} GPU"):
-        distribute.choose_strategy(4)
-
-
-def test_a_gpu_is_given_memory_only_as_it_is_needed(monkeypatch):
-    gpus, growing = [tf.config.PhysicalDevice("GPU:0", "GPU")], []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
-    monkeypatch.setattr(
-        tf.config.experimental, "set_memory_growth", lambda gpu, on: growing.append(gpu)
-    )
-    configure()
-    assert growing == gpus
 
 
 @pytest.mark.usefixtures("quick_runs")
