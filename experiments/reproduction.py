@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from results import PICTURES
 
 from gan.pictures.curves import as_means, draw_curves, read_metrics
-from gan.runs.weights import net_variables, save_weights
+from gan.runs.weights import save_weights
 
 if TYPE_CHECKING:
     from gan.design import Design
@@ -39,7 +39,7 @@ def keep(run: Run, title: str, design: Design, steps: int, folder: Path) -> None
         file.write(run.metrics.read_bytes())
     if design.seed or label:
         return
-    save_weights(folder, net_variables(design))
+    save_weights(folder, design.net_weights)
     save_weights(folder, design.averages, "average")
     config = run.config()
     config |= {"data": config["data"] | {"source": "mnist"}, "steps": steps}

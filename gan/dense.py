@@ -148,16 +148,21 @@ class GAN(Design):
     ) -> Outcome:
         """Train like the document's `train(epochs, batch_size=128, sample_interval=50)`.
 
-        `epochs` is the document's word for steps. With it, the other defaults are the document's;
-        without it (give `steps` or nothing), they are the recipe's. `options`: see `Design.train`.
+        `epochs` is the document's word for steps. With it, a GAN that was built without settings of
+        its own takes the document's other defaults; else they are the recipe's. `options`: see
+        `Design.train`.
         """
         if epochs is not None:
             if steps is not None:
                 raise UserError("give epochs or steps, not both: they mean the same here")
             steps = epochs
-            batch_size = 128 if batch_size is None else batch_size
-            sample_interval = 50 if sample_interval is None else sample_interval
+            if self.recipe is type(self).recipe:
+                batch_size = 128 if batch_size is None else batch_size
+                sample_interval = 50 if sample_interval is None else sample_interval
         self.recipe = override(self.recipe, batch_size=batch_size, sample_interval=sample_interval)
+        if epochs is not None:
+            size, seen = self.recipe.batch_size, steps * self.recipe.batch_size
+            print(f"here an epoch is a step: {steps:,} of {size} images, {seen:,} images in all")
         return super().train(steps=steps, **options)
 
 

@@ -4,9 +4,9 @@ Each design's module adds the nets, optimizers and step of its document. The loo
 is to be read in `gan.training.plain`; the table of the designs' names is in `gan.designs`.
 """
 
-from dataclasses import asdict
+import signal
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from gan.data.batches import GRID_NOISE, draw_noise
 from gan.data.fit import FitModel
 from gan.layers.defaults import keras_defaults
 from gan.layers.plain import save_plain
-from gan.layers.precision import precision
-from gan.layers.seeding import first_weights
+from gan.layers.precision import format_of, precision
+from gan.layers.seeding import digest, first_weights
 from gan.recipe import Recipe, checked, image_shape_of, override, seed_number
 from gan.support.errors import UserError
 from gan.support.memory import memory_errors
@@ -78,30 +78,51 @@ class Design(FitModel):
         self.recipe = recipe or self.recipe
         self.image_shape = checked("image_shape", image_shape_of, image_shape)
         self.seed = checked("seed", seed_number, seed)
-        with memory_errors("use smaller images, or shorter noise (latent_dim)"):
-            with keras_defaults(), precision(self.recipe.precision), first_weights(self.seed):
+        with memory_errors("use smaller images, or shorter noise (latent_dim)"), keras_defaults():
+            with precision(self.recipe.precision), first_weights(self.seed):
                 self.build_nets()
             self.d_optimizer, self.g_optimizer = self.build_optimizers()
             self.build_other_variables()
+        self.first_weights = digest(self.net_weights)  # those of the seed
+        states = [each for each in self.all_variables if "float" not in each.dtype]
+        self.first_states = [(each, each.numpy()) for each in states]  # dropout's, counts of steps
+        self.first_average = digest(self.averages)
+        self.source = None  # where loaded weights come from; see gan.runs.start
+        self.average_warms_up = True  # see gan.training.average
         self.loss_means = [keras.metrics.Mean(name) for name in self.loss_names]
         self.built = True
         self.compile()
 
     def build_other_variables(self) -> None:
         """Build the variables of the optimizers and the averages."""
-        d_variables = self.discriminator.trainable_variables
-        g_variables = self.generator.trainable_variables
-        if self.d_optimizer is self.g_optimizer:
-            self.d_optimizer.build(d_variables + g_variables)
-        else:
-            self.d_optimizer.build(d_variables)
-            self.g_optimizer.build(g_variables)
+        for optimizer, variables in self.optimizers:
+            optimizer.build(variables)
         self.averages = []  # of all of G's variables over the steps; `step` does not change them
         if self.recipe.average_decay:
             self.averages = [
                 keras.Variable(variable, dtype=variable.dtype, trainable=False, name=variable.name)
                 for variable in self.generator.variables
             ]
+
+    @property
+    def optimizers(self) -> list[tuple[keras.optimizers.Optimizer, list[keras.Variable]]]:
+        """Each optimizer, and the variables that it trains."""
+        d_variables = self.discriminator.trainable_variables
+        g_variables = self.generator.trainable_variables
+        if self.d_optimizer is self.g_optimizer:
+            return [(self.d_optimizer, d_variables + g_variables)]
+        return [(self.d_optimizer, d_variables), (self.g_optimizer, g_variables)]
+
+    @property
+    def net_weights(self) -> list[keras.Variable]:
+        """The variables of both nets but the states of random generators, which are no weights."""
+        both = [*self.generator.variables, *self.discriminator.variables]
+        return [each for each in both if "float" in each.dtype]
+
+    @property
+    def precision(self) -> str:
+        """The format in which the layers compute: see `gan.layers.precision.format_of`."""
+        return format_of(self.generator, self.discriminator)
 
     @property
     def device_kind(self) -> str:
@@ -167,6 +188,12 @@ class Design(FitModel):
             raise UserError("no averaged generator: average_decay is 0; set average_decay above 0")
         return self.averages
 
+    def begin_average(self) -> None:
+        """Prepare the averages for a training that begins with the current weights."""
+        self.average_warms_up = digest(self.net_weights) == self.first_weights
+        if digest(self.averages) == self.first_average:  # else they were loaded
+            self.start_average()
+
     def start_average(self) -> None:
         """Set the averages to G's current variables."""
         if self.averages:
@@ -179,26 +206,33 @@ class Design(FitModel):
         steps: int | None = None,
         epochs: int | None = None,
         images: np.ndarray | None = None,
+        return_when_stopped: bool = False,
         **options: object,
     ) -> Outcome:
-        """Train like `python -m gan.train`, from the current weights; an existing run continues.
+        """Train like `python -m gan.train`; an existing run continues, a new one begins.
 
         `steps` or `epochs`: the total length, instead of the recipe's. `images`: your own images,
         uint8 [N, H, W] or [N, H, W, 1 or 3], instead of the `dataset` of `gan.data.load_images`.
         `options`: `run`, a name or a Run (default: the design's name); `dataset`; `fresh`, to start
-        over; and `checkpoint_seconds`, `tensorboard`, `evaluate_every`, as in the command.
+        over; and `checkpoint_seconds`, `tensorboard`, `evaluate_every`, `start_from`, as in the
+        command. A new run begins with the current weights of both nets, which its config records.
 
         A design that was built in the scope of a `tf.distribute` strategy trains on the devices of
-        that strategy, wherever this is called. SIGINT and SIGTERM save a checkpoint and end the
-        training early. Raises UserError if the run, the data and the design do not fit together;
-        RunError if the disk fails, a loss is NaN or infinite, or another worker is gone.
+        that strategy, wherever this is called. SIGINT and SIGTERM end the training early: it saves,
+        and then the signal does what it usually does (KeyboardInterrupt; the end of the process).
+        With `return_when_stopped` this returns instead. Raises UserError if the run, the data and
+        the design do not fit together; RunError if the disk fails, a loss is NaN or infinite, or
+        another worker is gone.
         """
         from gan.training import Training
 
         self.recipe = override(self.recipe, steps=steps, epochs=epochs)
         if images is not None:
             options["dataset"] = of_array(images)
-        return Training(self, **options).train()
+        outcome = Training(self, **options).train()
+        if outcome.stopped_by and not return_when_stopped:
+            signal.raise_signal(outcome.stopped_by)
+        return outcome
 
     def save_nets(self, folder: Path | str, average: bool = False) -> None:
         """Write `generator.keras` and `discriminator.keras`, which load without `gan`.
@@ -210,18 +244,3 @@ class Design(FitModel):
         Path(folder).mkdir(parents=True, exist_ok=True)
         save_plain(Path(folder, "generator.keras"), self.generator, values)
         save_plain(Path(folder, "discriminator.keras"), self.discriminator)
-
-    def get_config(self) -> dict:
-        """The arguments from which `from_config` builds the same design."""
-        own = {"image_shape": self.image_shape, "name": self.name, "seed": self.seed}
-        return own | {"recipe": asdict(self.recipe)}
-
-    @classmethod
-    def from_config(cls, config: dict) -> Self:
-        """The design that `get_config` describes, with the initial weights of its seed."""
-        return cls(**config | {"recipe": Recipe(**config["recipe"])})
-
-    def compile_from_config(self, config: dict) -> None:
-        """Compile with the settings of the design that a `.keras` file holds."""
-        names = ("run_eagerly", "jit_compile", "steps_per_execution")
-        self.compile(**{name: config[name] for name in names})

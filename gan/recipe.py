@@ -89,6 +89,9 @@ def setting(check: Callable | tuple[str, ...], help: str, **default: object) -> 
     return field(metadata={"check": check, "help": help}, **default)
 
 
+PRECISIONS = ("float32", "bfloat16")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How one design is trained. None means that the design has no such setting.
@@ -147,7 +150,7 @@ class Recipe:
     )
 
     precision: str = setting(
-        ("float32", "bfloat16"),
+        PRECISIONS,
         "float32, or bfloat16: faster on new CPUs and GPUs; the weights stay float32",
         default="float32",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gan.cli.commands import command_line, run_command
 from gan.cli.dataset import add_data_options, data_options, load_dataset, show_data
-from gan.cli.options import add_seed, devices, make_parser
+from gan.cli.options import add_seed, devices, make_parser, not_empty
 from gan.cli.progress import duration, say, warn
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
@@ -61,6 +61,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--fresh", action="store_true", help=text)
     text = "also log to experiments/RUN/tensorboard; needs the tensorboard package"
     add("--tensorboard", action="store_true", help=text)
+    text = """begin a new run with the weights of RUN, or of shipped-DESIGN, instead of those of the
+        seed; a run that continues has them already"""
+    add("--start-from", metavar="RUN", type=not_empty, help=text)
     text = """measure 5,000 images of the last and of the averaged generator every N steps, as
         gan.evaluate does; needs the real MNIST (default: never)"""
     add("--evaluate-every", metavar="N", type=positive_int, help=text)
@@ -122,6 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
         "design": options.design,
         "settings": str(given),
         "evaluate_every": options.evaluate_every,
+        "start_from": options.start_from,
         "seed": options.seed,
         "data": f"{dataset.name} (digest {dataset.digest[:8]})",
         "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
@@ -151,6 +155,8 @@ def main(arguments: list[str] | None = None) -> int:
         tensorboard=options.tensorboard,
         evaluate_every=options.evaluate_every,
         checkpoint_seconds=options.checkpoint_seconds,
+        start_from=options.start_from,
+        return_when_stopped=True,
     )
     cluster = read_cluster()
     if cluster is None or cluster.is_chief:

@@ -1,13 +1,15 @@
-"""Keras' own `fit`: how it trains a design."""
+"""What Keras itself calls of a design: its `fit`, and what its files need."""
 
 import math
+from dataclasses import asdict
+from typing import Self
 
 import numpy as np
 
 from gan.data.batches import draw_step_noise
 from gan.data.loaders import check_fits, check_pixels, first_part, images_to_fit, user_errors
 from gan.data.pixels import scale_pixels
-from gan.recipe import override
+from gan.recipe import Recipe, override
 from gan.support.errors import RunError, UserError
 from gan.support.memory import memory_errors
 from gan.support.tensorflow import keras, set_xla_flags, tf
@@ -45,7 +47,7 @@ class WatchLosses(keras.callbacks.Callback):
 
 
 class FitModel(keras.Model):
-    """The part of a design that Keras' `fit` uses; `train` does not: it has a loop of its own.
+    """The part of a design that Keras calls; `train` does not: it has a loop of its own.
 
     `fit` calls `train_step`, which calls the design's `step`.
     """
@@ -83,6 +85,21 @@ class FitModel(keras.Model):
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
         )
+
+    def get_config(self) -> dict:
+        """The arguments from which `from_config` builds the same design."""
+        own = {"image_shape": self.image_shape, "name": self.name, "seed": self.seed}
+        return own | {"recipe": asdict(self.recipe)}
+
+    @classmethod
+    def from_config(cls, config: dict) -> Self:
+        """The design that `get_config` describes, with the initial weights of its seed."""
+        return cls(**config | {"recipe": Recipe(**config["recipe"])})
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compile with the settings of the design that a `.keras` file holds."""
+        names = ("run_eagerly", "jit_compile", "steps_per_execution")
+        self.compile(**{name: config[name] for name in names})
 
     def fit(
         self, x: object, y: object = None, batch_size: int | None = None, **options: object

@@ -65,7 +65,9 @@ def _cpu() -> str:
 def _why_no_gpu(devices: int | str | None) -> str:
     if devices == "cpu":
         return "as --devices cpu says"
-    return "CUDA_VISIBLE_DEVICES hides GPUs" if gpus.are_hidden() else "no GPU found"
+    if gpus.are_hidden():
+        return "CUDA_VISIBLE_DEVICES hides GPUs"
+    return "its GPU is not used" if gpus.nvidia_gpus() else "no GPU found"
 
 
 def _split_cpu(count: int) -> None:

@@ -31,3 +31,15 @@ def precision(name: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def format_of(*nets: keras.Model) -> str:
+    """The format in which the layers of `nets` compute.
+
+    float32 or bfloat16 as above; or what a script has set for all of Keras, by the names of Keras'
+    policies: float64, mixed_float16, float32+float64.
+    """
+    found = {layer.dtype_policy.name for net in nets for layer in net._flatten_layers()}
+    if len(mixed := found - {"float32"}) == 1 and mixed < {"mixed_bfloat16", "mixed_float16"}:
+        return mixed.pop().replace("mixed_bfloat16", "bfloat16")
+    return "+".join(sorted(found))

@@ -1,7 +1,8 @@
-"""The seed of the initial weights."""
+"""The seed of the initial weights, and the digest by which weights are recognised."""
 
+import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -18,3 +19,12 @@ def first_weights(seed: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(before)
+
+
+def digest(variables: Sequence) -> str:
+    """SHA-256 of the bytes of Keras' `variables` in order, with their types and shapes."""
+    found = hashlib.sha256()
+    for variable in variables:
+        array = variable.numpy()
+        found.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+    return found.hexdigest()

@@ -15,6 +15,7 @@ from gan.evaluation.log import read_evaluations
 from gan.evaluation.metrics import FIGURES
 from gan.pictures.curves import Columns, by_generator, thin
 from gan.runs import Run
+from gan.runs.config import describe_start
 from gan.support.files import replacing
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -69,8 +70,9 @@ def write_page(
         "config": [
             *((name, str(value)) for name, value in config["recipe"].items() if value is not None),
             ("seed", str(config["seed"])),
+            ("first weights", describe_start(config.get("start"))),
             ("data", data["source"]),
-            *config["versions"].items(),
+            *((name, version) for name, version in config["versions"].items() if version),
         ],
         "result": [*result(run, done, False), *result(run, done, True)],
     }

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan.runs.config import identity
+from gan.layers.seeding import digest
+from gan.runs.config import difference, identity
 from gan.support.errors import UserError
 from gan.support.files import remove, replacing, temporary_beside
 
@@ -68,7 +69,7 @@ class Checkpoints:
                 except tf.errors.OpError as error:
                     reason = error.message.rsplit("; ")[-1].split(" [Op:")[0]
                     raise OSError(None, reason, str(self.path(step))) from None
-                record[name] = _digest(variables)
+                record[name] = digest(variables)
             shutil.copyfile(metrics, temporary / "metrics.csv")
             record |= {"metrics": _file_digest(metrics), "config": config}
             text = json.dumps(record, indent=2) + "\n"
@@ -101,7 +102,7 @@ class Checkpoints:
                 _tracked(variables).read(str(self.path(step) / name)).assert_consumed()
             except (tf.errors.OpError, AssertionError, ValueError, IndexError):
                 raise UserError(f"its {name} are damaged, or belong to other nets") from None
-            if _digest(variables) != record[name]:
+            if digest(variables) != record[name]:
                 raise UserError(f"its {name} are damaged")
             if not are_finite(variables):  # an older version saved such values
                 raise UserError(f"its {name} are NaN or infinite")
@@ -114,7 +115,7 @@ class Checkpoints:
         record = self.record(step)
         if record is None:
             raise UserError("its checkpoint.json is missing or damaged")
-        if record["step"] != step or identity(record["config"]) != identity(config):
+        if record["step"] != step or difference(record["config"], config):
             raise UserError("it belongs to another step or run")
         if _file_digest(self.path(step) / "metrics.csv") != record["metrics"]:
             raise UserError("its metrics.csv is damaged")
@@ -153,15 +154,6 @@ def _tracked(variables: Sequence) -> tf.train.Checkpoint:
     from gan.support.tensorflow import tf  # here, so that a run can be read without TensorFlow
 
     return tf.train.Checkpoint(variables=[variable.value for variable in variables])
-
-
-def _digest(variables: Sequence) -> str:
-    """SHA-256 of the bytes of all variables in order, with their shapes."""
-    digest = hashlib.sha256()
-    for variable in variables:
-        array = variable.numpy()
-        digest.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
 
 
 def _file_digest(path: Path) -> str | None:

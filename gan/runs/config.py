@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan.data import Dataset
-from gan.recipe import FREE, Recipe
+from gan.recipe import FREE, PRECISIONS, Recipe
 
 if TYPE_CHECKING:
     from gan.design import Design
@@ -23,10 +23,20 @@ def make_config(design: Design, dataset: Dataset) -> dict:
     from gan.support.tensorflow import keras, tf
 
     on_gpu = design.device_kind == "GPU"
+    recipe = dataclasses.asdict(design.recipe)
+    if design.precision in PRECISIONS:  # a global policy of Keras may have set another than asked
+        recipe["precision"] = design.precision
+    optimizers = {}
+    for net, optimizer in (("d", design.d_optimizer), ("g", design.g_optimizer)):
+        settings_of = optimizer.get_config() | {"class": type(optimizer).__name__}
+        optimizers[net] = {name: value for name, value in settings_of.items() if name != "name"}
     return {
         "design": design.name,
-        "recipe": dataclasses.asdict(design.recipe),
+        "recipe": recipe,
         "seed": design.seed,
+        "start": None,  # see gan.runs.start
+        "precision": design.precision,
+        "optimizers": optimizers,
         "data": {
             "source": dataset.source,
             "name": dataset.name,
@@ -38,6 +48,7 @@ def make_config(design: Design, dataset: Dataset) -> dict:
             "skip_damaged": dataset.options.skip_damaged,
         },
         "devices": devices_of(design),
+        "strategy": type(design.distribute_strategy).__name__,
         "cores": None if on_gpu else cores(),
         "deterministic": is_deterministic() if on_gpu else None,  # CPUs need no such kernels
         "tf32": uses_tf32() if on_gpu else None,
@@ -86,14 +97,33 @@ def total_steps(config: dict) -> int:
 def identity(config: dict) -> dict:
     """The part of a run's config that its steps depend on: not its length or its data's path."""
     recipe = {name: value for name, value in settings(config).items() if name not in FREE}
-    names = ("design", "seed")
-    return {name: config[name] for name in names} | recipe | {"data": config["data"]["digest"]}
+    own = {"design": config["design"], "seed": config["seed"], **recipe}
+    own["precision"] = config.get("precision", recipe["precision"])  # older runs have one only
+    for net, optimizer in (config.get("optimizers") or {}).items():
+        own |= {f"{net}_optimizer's {name}": value for name, value in optimizer.items()}
+    start = config.get("start")
+    return own | {"start": start and start["digest"], "data": config["data"]["digest"]}
+
+
+def describe_start(start: dict | None) -> str:
+    """The weights with which a run began, as text."""
+    if start is None:
+        return "the weights of its seed"
+    if start["run"] is None:
+        return f"weights that a script set (digest {start['digest'][:8]})"
+    steps = f" after {start['steps']:,} steps" if start["steps"] else ""
+    return f"the weights of {start['run']}{steps}"
 
 
 def difference(old: dict, new: dict) -> str | None:
     """The first part of the identities that differs, as "<old>, not <new>"; None if none does."""
     was, now = identity(old), identity(new)
-    for name in [*now, *was]:
+    if was["start"] != now["start"]:
+        return f"{describe_start(old.get('start'))}, not {describe_start(new.get('start'))}"
+    known = {name for name in (*now, *was) if "_optimizer's" not in name}
+    if old.get("optimizers") and new.get("optimizers"):  # older runs do not say
+        known = {*now, *was}
+    for name in filter(known.__contains__, [*now, *was]):
         if name != "data" and was.get(name) != now.get(name):
             return f"{name} {was.get(name)}, not {now.get(name)}"
     if was["data"] == now["data"]:
@@ -120,6 +150,8 @@ def changes(old: dict, new: dict, has_average: bool) -> Iterator[str]:
     devices = old.get("devices", new["devices"])  # older runs do not say
     if devices != new["devices"]:
         yield f"the run was on {devices}, and is on {new['devices']}; its bytes may differ"
+    elif (was := old.get("strategy", new["strategy"])) != new["strategy"]:
+        yield f"the run was trained with {was}, and is with {new['strategy']}; its bytes may differ"
     was, now = old.get("cores"), new["cores"]  # None: on GPUs, or an older run
     if was and now and was != now:
         yield f"the run used {was} core(s), and uses {now}; its bytes may differ"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gan.designs import DESIGNS, build_design
 from gan.runs.config import settings
 from gan.runs.run import REPOSITORY, Run, is_name
-from gan.runs.weights import load_weights, net_variables
+from gan.runs.weights import load_weights, remember_source
 from gan.support.errors import UserError, disk_errors
 from gan.support.files import shown_path
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gan.design import Design
 
 REFERENCE = REPOSITORY / "experiments" / "reference"
+SHIPPED = "shipped-"  # before the name of a design: its weights that come with the project
 BEST = "dense"  # the design whose shipped weights are used if no design is named
 
 
@@ -158,8 +159,13 @@ def load(
         check_step(trained, step)
     shape, recipe = tuple(config["data"]["images"][1:]), settings(config)
     design = build_design(config["design"], shape, config["seed"], **recipe)
+    if (was := config.get("precision", design.precision)) != design.precision:
+        raise UserError(
+            f"{trained.title} was trained in {was}, but nets compute in {design.precision} here; "
+            "set the same policy first, with keras.config.set_floatx or set_dtype_policy"
+        )
     if isinstance(trained, Shipped):
-        load_weights(trained.folder, net_variables(design))
+        load_weights(trained.folder, design.net_weights)
         design.start_average()
         steps = config["steps"]
         if has_average(trained, steps):
@@ -168,4 +174,6 @@ def load(
         raise UserError(f"{trained.title} has no checkpoint; training saves one each minute")
     if average and not has_average(trained, steps):
         raise UserError(f"{trained.title}: no averaged generator was kept; leave out --average")
+    name = SHIPPED + trained.name if isinstance(trained, Shipped) else trained.name
+    remember_source(design, name, steps)
     return design, steps

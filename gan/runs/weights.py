@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gan.layers.seeding import digest
 from gan.support.errors import UserError
 from gan.support.files import remove, replacing
 
@@ -63,6 +64,6 @@ def _weights(variables: Sequence) -> list:
     return [variable for variable in variables if "float" in variable.dtype]
 
 
-def net_variables(design: Design) -> list:
-    """All variables of both nets, including BatchNorm's moving statistics."""
-    return [*design.generator.variables, *design.discriminator.variables]
+def remember_source(design: Design, name: str, steps: int) -> None:
+    """Note that the current weights of `design` are those of `name` after `steps` steps."""
+    design.source = {"run": name, "steps": steps, "digest": digest(design.net_weights)}

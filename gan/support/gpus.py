@@ -41,15 +41,20 @@ def are_hidden() -> bool:
     return os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
 
 
+def nvidia_gpus() -> list[str]:
+    """The NVIDIA GPUs of this machine, whether or not TensorFlow can use them: their names."""
+    found = re.findall(r"^GPU \d+: (.+?)(?: \(UUID.*)?$", _nvidia_smi("-L"), re.MULTILINE)
+    with suppress(OSError):
+        found = found or [each.name for each in DRIVER.iterdir()]
+    return found
+
+
 def why_unused() -> str | None:
     """Why TensorFlow lists no GPU, and what to do; None if there is no NVIDIA GPU to list.
 
     TensorFlow only logs the reason, and its quiet start hides it. So this asks a second process.
     """
-    found = re.findall(r"^GPU \d+: (.+?)(?: \(UUID.*)?$", _nvidia_smi("-L"), re.MULTILINE)
-    with suppress(OSError):
-        found = found or [each.name for each in DRIVER.iterdir()]
-    if not found or are_hidden():
+    if not (found := nvidia_gpus()) or are_hidden():
         return None
     reason = "; ".join(_tensorflows_reasons()) or "it does not say why"
     if cuda_libraries():

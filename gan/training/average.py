@@ -30,9 +30,11 @@ def _decay(design: Design, done: int, steps: int) -> float:
     """The decay over the last `steps` of `done` steps.
 
     The decay of one step is `average_decay`, but at most (1 + t) / (10 + t) after t steps, as in
-    tf.train.ExponentialMovingAverage. So G's first weights soon lose their influence.
+    tf.train.ExponentialMovingAverage. So G's first weights soon lose their influence. The average
+    of a training that begins with trained weights must not forget them, so it has no such limit.
     """
-    return min(design.recipe.average_decay, (1 + done) / (10 + done)) ** steps
+    limit = (1 + done) / (10 + done) if design.average_warms_up else 1.0
+    return min(design.recipe.average_decay, limit) ** steps
 
 
 def _move(pairs: list[tuple[tf.Variable, tf.Variable]], decay: tf.Tensor | float) -> None:
@@ -55,7 +57,7 @@ class KeepAverage(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.waiting = 0  # steps since the last update
         if not self.steps_done:
-            self.model.start_average()
+            self.model.begin_average()
 
     @property
     def steps_done(self) -> int:

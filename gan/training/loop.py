@@ -5,6 +5,7 @@ one compiled call, stop after any step, and continue later with the same result,
 `gan.training.plain` is the loop without all this; both compute the same.
 """
 
+import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -24,6 +25,9 @@ from gan.pictures.gallery import Gallery
 from gan.runs.checkpoints import are_finite
 from gan.runs.config import changes, make_config
 from gan.runs.run import CHECKPOINT_SECONDS, Run
+from gan.runs.start import begin_training, start_of
+from gan.runs.trained import Shipped
+from gan.runs.weights import remember_source
 from gan.support.errors import UserError
 from gan.support.exact import determinism_errors, what_may_differ
 from gan.support.memory import memory_errors
@@ -50,6 +54,7 @@ class Training:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         tensorboard: bool = False,
         evaluate_every: int | None = None,
+        start_from: Run | Shipped | str | None = None,
     ) -> None:
         if dataset is None:
             dataset = load_images()
@@ -62,6 +67,7 @@ class Training:
         self.run = run = Run.of(run or design.name)
         run.check_data(dataset.source)
         self.fresh, self.checkpoint_seconds = fresh, checkpoint_seconds
+        self.start_from = start_from
         self.board = Board(run) if tensorboard else None
         self.evaluations = Evaluations(design, run, evaluate_every) if evaluate_every else None
         self.schedule = Schedule(design.recipe, len(dataset.images), design.seed)
@@ -87,9 +93,11 @@ class Training:
                 warn(self.warning)
             with self.lock():
                 first = self.resume()
-                if first >= self.total:
-                    return Outcome(first, self.total, 0, 0.0, None)
-                return self.loop(first)
+                outcome = Outcome(first, self.total, 0, 0.0, None)
+                if first < self.total:
+                    outcome = self.loop(first)
+        remember_source(self.design, self.run.name, outcome.done)
+        return outcome
 
     def check(self) -> None:
         """Raise UserError unless the run can begin, or continue with these settings."""
@@ -99,14 +107,10 @@ class Training:
             raise UserError("this design was built outside of strategy.scope(); build it inside")
         if not self.workers.is_chief:
             return
+        begins = self.fresh or not checkpoints.steps()
+        self.config["start"] = start_of(design, self.run, begins, self.start_from)
         if not self.fresh:
             self.run.check(self.config)
-        begins = self.fresh or not checkpoints.steps()
-        if begins and design.g_optimizer.iterations.numpy() > 0:
-            raise UserError(
-                "this design was trained before; build a new one, because a new run "
-                "starts from the weights of its seed"
-            )
 
     def lock(self) -> AbstractContextManager:
         """Keep other processes from training the run, as long as the context lasts."""
@@ -120,14 +124,10 @@ class Training:
             if first:  # a kill may have come before this was written
                 self.write_board(run.checkpoints.path(first) / "metrics.csv", first)
             else:
-                self.design.start_average()
-        [first] = workers.agree(first)
+                begin_training(self.design, run, self.config, say)
+        [first, warms_up] = workers.agree(first, self.config["start"] is None)
+        self.design.average_warms_up = bool(warms_up)
         workers.copy_from_chief([*self.design.all_variables, *self.design.averages])
-        if workers.is_chief and not first and run.metrics.exists():
-            had = run.checkpoints.steps()
-            say(f"starting over; the run had {f'{had[-1]:,} steps' if had else 'no checkpoint'}")
-            if (old := run.config()) and old["data"]["digest"] != self.config["data"]["digest"]:
-                say(f"the run used other images, {old['data']['name']}")
         if first >= self.total:
             return first
         for line in what_may_differ(self.design.device_kind):
@@ -142,7 +142,9 @@ class Training:
 
     def loop(self, first: int) -> Outcome:
         """Run some steps, record them, save when due, until the end or a signal."""
-        started = last_checkpoint = time.monotonic()
+        started = time.monotonic()
+        # A run that began with other weights than its seed's saves at once: they may be lost.
+        last_checkpoint = started if first or not self.config["start"] else -math.inf
         done, saved, steps_per_call = first, first, 1
         report = Report(first, self.total) if self.workers.is_chief else nullcontext()
         with stop_signals() as stopped_by, report:

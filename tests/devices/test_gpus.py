@@ -204,6 +204,7 @@ def test_why_a_gpu_is_not_used_is_told(nvidia_smi, monkeypatch, log, reason):
     assert f"tensorflow[and-cuda]=={tf.__version__}" in said or "make install CUDA=1" in said
     monkeypatch.setattr(gpus, "cuda_libraries", lambda: "cudnn 9.1")
     assert "check the driver with nvidia-smi" in gpus.why_unused()
+    assert distribute.choose_strategy()[1].endswith("; its GPU is not used")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert gpus.why_unused() is None
     assert distribute.choose_strategy()[1].endswith("; CUDA_VISIBLE_DEVICES hides GPUs")
@@ -448,7 +449,13 @@ def test_images_are_taken_as_they_are(shape):
 
 
 def test_a_config_of_an_older_version_says_nothing_of_gpus(tmp_path):
-    new = {"devices": "1 CPU", "cores": 2, "deterministic": None, "tf32": None}
+    new = {
+        "devices": "1 CPU",
+        "strategy": "DefaultDistributionStrategy",
+        "cores": 2,
+        "deterministic": None,
+        "tf32": None,
+    }
     new |= {"versions": {"python": "3.13", "cuda": "cudnn 9.1"}, "recipe": {}}
     old = {name: new[name] for name in ("cores", "recipe")} | {"versions": {"python": "3.13"}}
     assert list(config.changes(old, new, has_average=True)) == []

@@ -8,22 +8,22 @@ from results import labels
 from gan.designs import DESIGNS, build_design
 from gan.runs import weights
 from gan.runs.trained import REFERENCE
-from gan.runs.weights import load_weights, net_variables, save_weights
+from gan.runs.weights import load_weights, save_weights
 from gan.support.errors import UserError
 
 
 def test_weights_come_back_rounded_to_half_precision(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "VALUES_IN_A_FILE", 300_000)
     design, other = (build_design("dense", seed=seed) for seed in (0, 1))
-    save_weights(tmp_path, net_variables(design))
+    save_weights(tmp_path, design.net_weights)
     assert len(list(tmp_path.iterdir())) == 7
-    load_weights(tmp_path, net_variables(other))
-    for ours, theirs in zip(net_variables(design), net_variables(other), strict=True):
+    load_weights(tmp_path, other.net_weights)
+    for ours, theirs in zip(design.net_weights, other.net_weights, strict=True):
         np.testing.assert_array_equal(theirs, ours.numpy().astype(np.float16))
 
 
 def test_weights_that_are_not_whole_are_refused(tmp_path):
-    variables = net_variables(build_design("dense"))
+    variables = build_design("dense").net_weights
     with pytest.raises(UserError, match="missing or damaged"):
         load_weights(tmp_path, variables)
     save_weights(tmp_path, variables[:-1])
