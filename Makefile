@@ -1,5 +1,6 @@
 # `make` lists the targets. The first one that needs Python makes .venv and installs into it.
 #   PYTHON=python3.12   the interpreter to make .venv with (3.11 to 3.13)
+#   CUDA=1 or CUDA=0    with or without NVIDIA's libraries (else: with them if nvidia-smi lists a GPU)
 #   STEPS=1000          a shorter or longer training
 #   ARGS="--seed 1"     any further options of the command
 
@@ -11,13 +12,18 @@ LENGTH = $(if $(STEPS),--steps $(STEPS))
 SCRIPTS := report growth scale overview classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits
 COMPARISONS := bench parity reproduce-documents
 
-.PHONY: help generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults lint format clean clean-runs
+.PHONY: help install FORCE generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults lint format clean clean-runs
 
 # `make` prints the lines that begin with `#:`.
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
 
 #: targets (further options of a command: make train-dense ARGS="--seed 1 --name second"):
+#:   install           make .venv, as the first command does (CUDA=1: with NVIDIA's libraries,
+#:                     CUDA=0: without; PYTHON=python3.12: with this Python)
+install: .venv/installed
+	@echo ".venv is complete"
+
 #:   train-DESIGN      train dense, dense-sgd, d-on-g, mlp or dcgan
 train-%: .venv/installed
 	@$(RUN) gan.train $* $(LENGTH) $(ARGS)
@@ -86,38 +92,87 @@ clean:
 	rm -rf .venv .pytest_cache .ruff_cache
 	find gan experiments tests -name __pycache__ -exec rm -rf {} +
 
-# What ships lies in folders called reference; a folder that is not of a run, or a link, stays, and
-# so does a run that is being trained.
-RUNS = for folder in images/* experiments/*; do name=$${folder\#*/}; lock=experiments/$$name/lock; \
-	if [ -d "$$folder" ] && [ ! -L "$$folder" ] && [ "$$name" != reference ] && \
-	  { [ -f "experiments/$$name/config.json" ] || [ "$${folder\#images/shipped-}" != "$$folder" ]; } && \
-	  { [ ! -f "$$lock" ] || ! command -v flock >/dev/null || flock -n "$$lock" true; }; \
-	then $(1); fi; done
-
 #:   clean-runs        delete all runs and their pictures, after asking
+# What ships lies in folders called reference. A folder that is not of a run, or a link, stays, and
+# so does a run that is being trained: then a process holds its lock (gan/runs/lock.py).
+PROBE := import fcntl, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_SH | fcntl.LOCK_NB)
 clean-runs:
-	@folders=`$(call RUNS,du -sh "$$folder")`; \
-	if [ -z "$$folders" ]; then echo "no runs to delete"; exit 0; fi; \
-	echo "$$folders"; printf 'delete these folders for good? [y/N] '; read answer; \
-	case "$$answer" in [yY]) $(call RUNS,rm -rf "$$folder"); echo deleted;; *) echo "nothing deleted";; esac
+	@for python in .venv/bin/python python3 python ""; do \
+	  if "$$python" -c "import fcntl" 2>/dev/null; then break; fi; \
+	done; \
+	idle() { \
+	  lock=experiments/$${1#*/}/lock; \
+	  [ ! -f "$$lock" ] || "$$python" -c '$(PROBE)' "$$lock" 2>/dev/null; \
+	}; \
+	set --; \
+	for folder in images/* experiments/*; do \
+	  name=$${folder#*/}; \
+	  if [ -d "$$folder" ] && [ ! -L "$$folder" ] && [ "$$name" != reference ] && \
+	    { [ -f "experiments/$$name/config.json" ] || [ "$$folder" != "$${folder#images/shipped-}" ]; }; \
+	  then \
+	    if idle "$$folder"; then set -- "$$@" "$$folder"; \
+	    elif [ -z "$$python" ]; then echo "$$folder stays: no Python runs to read its lock"; fi; \
+	  fi; \
+	done; \
+	if [ $$# = 0 ]; then echo "no runs to delete"; exit 0; fi; \
+	du -sh "$$@"; printf 'delete these folders for good? [y/N] '; read answer; \
+	case "$$answer" in \
+	  [yY]) for folder do if idle "$$folder"; then rm -rf "$$folder"; fi; done; echo deleted;; \
+	  *) echo "nothing deleted";; \
+	esac
 
 # The first of these interpreters that runs, is of a version TensorFlow has wheels for, and can
 # make a virtual environment.
-PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+PYTHONS := python3.13 python3.12 python3.11 python3 python
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+WHICH := import os, sys; print(sys.version.split()[0], "in", os.path.realpath(sys.base_prefix))
+CHOSEN = $(patsubst ~/%,$(HOME)/%,$(PYTHON))
+# Takes out the libraries of CUDA 12, which TensorFlow's extra and-cuda names; PyTorch has others.
+WITHOUT_CUDA = libraries=$$($(RUN) pip freeze | sed -n 's/^\(nvidia-[^=]*-cu12\)=.*/\1/p'); \
+	[ -z "$$libraries" ] || $(RUN) pip uninstall -qq -y $$libraries
 
-.venv/installed: requirements.txt
-	@set -e; for python in $(PYTHONS); do \
-	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-	      2>/dev/null; then \
-	    echo "making .venv with `$$python --version` and installing (a minute or two)"; \
-	    rm -rf .venv; $$python -m venv .venv; \
-	    .venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.txt; \
-	    touch $@; exit 0; \
+# Makes .venv, unless it is there and its Python runs, and installs into it what requirements.txt
+# names. The file .venv/installed holds 1 if NVIDIA's libraries are in, else 0; it is not there while
+# pip works, so that the next `make` repeats what failed or was stopped.
+.venv/installed: requirements.txt $(if $(PYTHON)$(CUDA),FORCE)
+	@case "$$(uname -sm), CUDA=$$CUDA" in \
+	  "Darwin x86_64"*) \
+	    echo "error: TensorFlow has no packages for Macs with an Intel processor" >&2; exit 2;; \
+	  *" CUDA=" | *" CUDA=0" | Linux*" CUDA=1") ;; \
+	  *" CUDA=1") echo "error: CUDA exists on Linux and WSL2 only; leave CUDA=1 out" >&2; exit 2;; \
+	  *) echo "error: CUDA must be 0 or 1, not '$$CUDA'" >&2; exit 2;; \
+	esac
+	@if here=$$(.venv/bin/python -c '$(WHICH)' 2>/dev/null); then \
+	  [ -z "$(CHOSEN)" ] || [ "$$here" = "$$("$(CHOSEN)" -c '$(WHICH)' 2>/dev/null)" ] || { \
+	    echo "error: .venv has Python $$here, which is not '$(CHOSEN)';" \
+	      "leave PYTHON out, or remove .venv first with: make clean" >&2; exit 2; }; \
+	  exit 0; \
+	fi; \
+	set -- $(if $(CHOSEN),"$(CHOSEN)",$(PYTHONS)); \
+	for python do \
+	  if "$$python" -c '$(SUITABLE)' 2>/dev/null; then \
+	    echo "making .venv with $$("$$python" --version)"; \
+	    rm -rf .venv; exec "$$python" -m venv .venv; \
 	  fi; \
 	done; \
-	echo "error: no Python 3.11, 3.12 or 3.13 with venv among: $(PYTHONS)." \
+	echo "error: no Python 3.11, 3.12 or 3.13 with venv among: $$*." \
 	  "Install one (on Debian also python3-venv), or name it: make PYTHON=/path/to/python" >&2; \
 	exit 2
+	@before=$$(cat $@ 2>/dev/null); cuda=$${CUDA:-$$before}; \
+	if [ -z "$$cuda" ]; then \
+	  if [ "$$(uname -s)" = Linux ] && gpus=$$(nvidia-smi -L 2>/dev/null) && \
+	    echo "$$gpus" | grep -q "^GPU "; then cuda=1; else cuda=0; fi; \
+	fi; \
+	if [ "$$cuda" = "$$before" ] && [ -z "$(filter requirements.txt,$?)" ]; then exit 0; fi; \
+	rm -f $@; \
+	if [ $$cuda = 1 ]; then set -- "tensorflow[and-cuda]"; \
+	  echo "installing TensorFlow with NVIDIA's CUDA libraries (MINUTES1 minutes, SIZE1 GB; make CUDA=0: without)"; \
+	else set --; echo "installing TensorFlow (a minute or two)"; fi; \
+	$(RUN) pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null; \
+	if $(RUN) pip install -qq --disable-pip-version-check -r requirements.txt "$$@" && \
+	  { [ $$cuda = 1 ] || { $(WITHOUT_CUDA); }; }; then echo $$cuda > $@; \
+	else echo "error: pip could not install what requirements.txt names, for the reason above;" \
+	  "mend it and repeat the command" >&2; exit 2; fi
 
 # Keras 2 and PyTorch, which only the comparisons need.
 .venv/experiments: .venv/installed experiments/requirements.txt
