@@ -166,7 +166,7 @@ WITHOUT_CUDA = libraries=$$($(RUN) pip freeze | sed -n 's/^\(nvidia-[^=]*-cu12\)
 	if [ "$$cuda" = "$$before" ] && [ -z "$(filter requirements.txt,$?)" ]; then exit 0; fi; \
 	rm -f $@; \
 	if [ $$cuda = 1 ]; then set -- "tensorflow[and-cuda]"; \
-	  echo "installing TensorFlow with NVIDIA's CUDA libraries (MINUTES1 minutes, SIZE1 GB; make CUDA=0: without)"; \
+	  echo "installing TensorFlow with NVIDIA's CUDA libraries (2 minutes, 6.4 GB; make CUDA=0: without)"; \
 	else set --; echo "installing TensorFlow (a minute or two)"; fi; \
 	$(RUN) pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null; \
 	if $(RUN) pip install -qq --disable-pip-version-check -r requirements.txt "$$@" && \

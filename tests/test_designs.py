@@ -1,13 +1,10 @@
 """What holds for every design, and the documents' numbers."""
 
-import os
-import subprocess
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import REPOSITORY, assert_changed, built, refusal, run_here, step_inputs
+from conftest import assert_changed, built, refusal, run_here, step_inputs
 
 from gan import generate, train
 from gan.d_on_g import DOnG
@@ -404,15 +401,6 @@ def test_a_training_of_few_short_epochs_says_how_long_it_is(tmp_path, capsys):
     run = ("dcgan", "--root", tmp_path, "--data", tmp_path / "few.npy", "--epochs", 2)
     assert run_here(train.main, *run, "--batch-size", 4) == 0
     assert "length  4 steps, as an epoch of so few images is short" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", DESIGNS)
-def test_every_design_has_a_make_target(name):
-    command = ["make", "--no-print-directory", "-n", "-o", ".venv/installed"]
-    command += [f"train-{name}", "STEPS=7", "ARGS=--seed 1"]
-    outside = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
-    done = subprocess.run(command, cwd=REPOSITORY, env=outside, capture_output=True, text=True)
-    assert done.stdout == f".venv/bin/python -m gan.train {name} --steps 7 --seed 1\n"
 
 
 @pytest.mark.parametrize("name", DESIGNS)
