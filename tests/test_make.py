@@ -112,7 +112,7 @@ def test_a_gpu_that_nvidia_smi_lists_brings_the_cuda_libraries(project):
     ("system", "nvidia_smi"),
     [
         ("Linux x86_64", NO_GPU),
-        ("Linux x86_64", "echo 'No devices found.'"),
+        ("Linux x86_64", "echo 'No GPU was found'"),
         ("Linux x86_64", f"{GPU}; exit 1"),
         ("Linux x86_64", None),
         ("Darwin arm64", GPU),
@@ -211,23 +211,26 @@ def test_python_may_lie_in_a_folder_with_spaces(project, name):
 def test_a_venv_whose_python_does_not_run_is_made_again(project):
     project.make("install")
     (project.folder / ".venv" / "bin" / "python").write_text("#!/nowhere\n")
+    (project.folder / ".venv" / "old").touch()
     project.outdate()
     done = project.make("install")
     assert "making .venv with Python 3.13.5" in done.stdout
     assert (project.installed, project.stamp) == ([PINS], "0")
+    assert not (project.folder / ".venv" / "old").exists()
 
 
 def test_pip_that_fails_shows_its_message_and_is_tried_again(project):
-    (project.folder / "offline").touch()
-    done = project.make("generate")
-    assert done.returncode == 2
-    reason, line, _ = done.stderr.splitlines()
-    assert reason == "ERROR: no network"
-    assert line.startswith("error: pip could not install what requirements.txt names")
-    assert project.stamp is None
-    (project.folder / "offline").unlink()
-    project.make("generate")
-    assert (project.installed, project.called[-1]) == ([PINS], "-m gan.generate")
+    for arguments in (["generate"], ["generate", "CUDA=1"]):
+        (project.folder / "offline").touch()
+        done = project.make(*arguments)
+        assert done.returncode == 2
+        reason, line, _ = done.stderr.splitlines()
+        assert reason == "ERROR: no network"
+        assert line.startswith("error: pip could not install what requirements.txt names")
+        assert project.stamp is None
+        (project.folder / "offline").unlink()
+        project.make("generate")
+        assert (project.installed, project.called[-1]) == ([PINS], "-m gan.generate")
 
 
 def test_without_a_suitable_python_make_says_what_to_install(project):
@@ -278,6 +281,15 @@ def test_clean_runs_leaves_what_is_being_trained_and_what_is_no_run(project):
         for name in ("in training", "reference")
     ]
     assert kept(project) == sorted([*both, "images/of mine"])
+
+
+def test_clean_runs_leaves_what_begins_to_train_while_it_asks(project):
+    project.stand_in("python3", "if [ -f locked ]; then exit 1; fi")
+    (project.tools / "du").unlink()
+    project.stand_in("du", ": > locked")
+    add_run(project, "begun")
+    project.make("clean-runs", answer="y\n")
+    assert kept(project) == ["experiments/begun", "images/begun"]
 
 
 def test_clean_runs_without_python_leaves_every_run_with_a_lock(project):
