@@ -1,6 +1,6 @@
 # `make` lists the targets. The first one that needs Python makes .venv and installs into it.
 #   PYTHON=python3.12   the interpreter to make .venv with (3.11 to 3.13)
-#   CUDA=1 or CUDA=0    with or without NVIDIA's libraries (else: with them if nvidia-smi lists a GPU)
+#   CUDA=1, CUDA=0      with and without NVIDIA's libraries; else as nvidia-smi lists a GPU or not
 #   STEPS=1000          a shorter or longer training
 #   ARGS="--seed 1"     any further options of the command
 
@@ -111,7 +111,8 @@ clean-runs:
 	    { [ -f "experiments/$$name/config.json" ] || [ "$$folder" != "$${folder#images/shipped-}" ]; }; \
 	  then \
 	    if idle "$$folder"; then set -- "$$@" "$$folder"; \
-	    elif [ -z "$$python" ]; then echo "$$folder stays: no Python runs to read its lock"; fi; \
+	    elif [ -z "$$python" ]; then echo "$$folder stays: no Python runs to read its lock"; \
+	    fi; \
 	  fi; \
 	done; \
 	if [ $$# = 0 ]; then echo "no runs to delete"; exit 0; fi; \
@@ -129,11 +130,12 @@ WHICH := import os, sys; print(sys.version.split()[0], "in", os.path.realpath(sy
 CHOSEN = $(patsubst ~/%,$(HOME)/%,$(PYTHON))
 # Takes out the libraries of CUDA 12, which TensorFlow's extra and-cuda names; PyTorch has others.
 WITHOUT_CUDA = libraries=$$($(RUN) pip freeze | sed -n 's/^\(nvidia-[^=]*-cu12\)=.*/\1/p'); \
-	[ -z "$$libraries" ] || $(RUN) pip uninstall -qq -y $$libraries
+	[ -z "$$libraries" ] || { echo "removing NVIDIA's CUDA libraries"; \
+	  $(RUN) pip uninstall -qq -y $$libraries; }
 
 # Makes .venv, unless it is there and its Python runs, and installs into it what requirements.txt
-# names. The file .venv/installed holds 1 if NVIDIA's libraries are in, else 0; it is not there while
-# pip works, so that the next `make` repeats what failed or was stopped.
+# names. The file .venv/installed holds 1 if NVIDIA's libraries are in, else 0; it is not there
+# while pip works, so that the next `make` repeats what failed or was stopped.
 .venv/installed: requirements.txt $(if $(PYTHON)$(CUDA),FORCE)
 	@case "$$(uname -sm), CUDA=$$CUDA" in \
 	  "Darwin x86_64"*) \
@@ -166,8 +168,9 @@ WITHOUT_CUDA = libraries=$$($(RUN) pip freeze | sed -n 's/^\(nvidia-[^=]*-cu12\)
 	if [ "$$cuda" = "$$before" ] && [ -z "$(filter requirements.txt,$?)" ]; then exit 0; fi; \
 	rm -f $@; \
 	if [ $$cuda = 1 ]; then set -- "tensorflow[and-cuda]"; \
-	  echo "installing TensorFlow with NVIDIA's CUDA libraries (2 minutes, 6.4 GB; make CUDA=0: without)"; \
-	else set --; echo "installing TensorFlow (a minute or two)"; fi; \
+	  echo "installing TensorFlow and NVIDIA's CUDA libraries" \
+	    "(about 2 minutes, 6.4 GB; without the libraries: make CUDA=0)"; \
+	else set --; echo "installing TensorFlow (about 2 minutes, 2.3 GB)"; fi; \
 	$(RUN) pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null; \
 	if $(RUN) pip install -qq --disable-pip-version-check -r requirements.txt "$$@" && \
 	  { [ $$cuda = 1 ] || { $(WITHOUT_CUDA); }; }; then echo $$cuda > $@; \
