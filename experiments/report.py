@@ -72,6 +72,15 @@ def few_photos() -> str:
     return table([*headings, *map(heading, shown)], rows)
 
 
+def start_from() -> str:
+    """Return the figures of `dense` on Fashion-MNIST by the weights with which it began."""
+    rows = {}
+    for title, runs in stored(REFERENCE / "start_from.json")["rows"].items():
+        rows[f"{title}, last"] = runs
+        rows[f"{title}, averaged"] = [{"figures": run["average"]} for run in runs]
+    return study_table("3,000 steps from", rows)
+
+
 def faults() -> str:
     """Return the counts of `make test-faults`."""
     result = stored(REFERENCE / "faults.json")
@@ -98,6 +107,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "nearest": lambda: ranked_sampling.nearest(stored(ranked_sampling.RESULT)),
     "next-steps": next_steps,
     "few-photos": few_photos,
+    "start-from": start_from,
     "faults": faults,
     "frozen": lambda: frozen_discriminator.text(stored(frozen_discriminator.RESULT)),
     "fashion": fashion,

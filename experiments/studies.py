@@ -123,3 +123,15 @@ STUDIES["few-photos"] = Study(
     classifier="classifier-fashion",
     pictures="few_photos",
 )
+STUDIES["start-from"] = Study(
+    "dense on Fashion-MNIST (--data FILE.npz) from MNIST's weights, 5 minutes",
+    "start_from.json",
+    {
+        "the weights of its seed": Row("fashion-short", "dense", "--steps 3000", seeds=3),
+        "the weights trained on MNIST": Row(
+            "fashion-from-mnist", "dense", "--steps 3000 --start-from shipped-dense", seeds=3
+        ),
+    },
+    data="Fashion-MNIST",
+    classifier="classifier-fashion",
+)

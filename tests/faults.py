@@ -31,6 +31,7 @@ from processes import (
     CONVOLUTIONAL,
     OTHERS,
     REPOSITORY,
+    STARTED,
     Lost,
     Place,
     expect,
@@ -218,6 +219,22 @@ def grid_damaged(place: Place) -> None:
     expect(written(root)["variables"] == place.expected["variables"], "it ended with other bytes")
 
 
+def source_gone(place: Place) -> None:
+    """A run that began with another run's weights needs that run no more."""
+    root = place.fresh("source")
+    begin = ("--start-from", "source")
+    commands = {
+        "source": ("--name", "source", "--steps", 50),
+        "whole": ("--name", "whole", *begin),
+        "first part": (*begin, "--steps", 1 + place.length // 7),
+    }
+    for name, options in commands.items():
+        expect(finish(place.train(root, *options))[0] == 0, f"{name} failed")
+    shutil.rmtree(root / "experiments" / "source")
+    expect(finish(place.train(root, *begin))[0] == 0, "it did not go on")
+    expect(written(root) == written(root, "whole"), "it ended with other bytes")
+
+
 def linked_folder(place: Place) -> None:
     root = place.fresh("linked")
     elsewhere = place.fresh("elsewhere")
@@ -246,6 +263,7 @@ FAULTS: dict[str, Callable[[Place], None]] = {
     "second process": second_process,
     "folder a link": linked_folder,
     "grid damaged": grid_damaged,
+    "source of its weights gone": source_gone,
 }
 
 
@@ -261,8 +279,8 @@ def stopped(place: Place) -> None:
     place.goes_on(root, "going on after step")
 
 
-# What of FAULTS depends on how a design computes.
-CONVOLUTIONAL_FAULTS: dict[str, Callable[[Place], None]] = {
+# What of FAULTS depends on how a design computes, or on how a run began.
+FAULTS_OF_OTHERS: dict[str, Callable[[Place], None]] = {
     "stopped": stopped,
     "checkpoint of another run": swapped_checkpoint,
     **{
@@ -273,6 +291,7 @@ CONVOLUTIONAL_FAULTS: dict[str, Callable[[Place], None]] = {
             "variables of another checkpoint",
             "log in checkpoint bit-flipped",
             "metrics bit-flipped",
+            "config deleted",
         )
     },
 }
@@ -322,9 +341,11 @@ def try_bad_inputs(places: list[Place], options: argparse.Namespace) -> tuple[Co
 def try_faults(places: list[Place], options: argparse.Namespace) -> tuple[Counts, dict]:
     faults = {}
     for place in places:
-        of_others = CONVOLUTIONAL_FAULTS if place.design in CONVOLUTIONAL else {}
-        for name, fault in (of_others if place.design in OTHERS else FAULTS).items():
-            faults[f"{place.design}: {name}"] = fault, place
+        few = place.design in CONVOLUTIONAL or place.name != place.design
+        of_others = FAULTS_OF_OTHERS if few else {}
+        usual = place.name == "dense-sgd"
+        for name, fault in (FAULTS if usual else of_others).items():
+            faults[f"{place.name}: {name}"] = fault, place
 
     def handled(name: str) -> str | None:
         fault, place = faults[name]
@@ -344,14 +365,15 @@ def try_kills(places: list[Place], options: argparse.Namespace) -> tuple[Counts,
     kills = runs = identical = 0
     lost = {}
     for place in places:
-        wanted = max(3, options.kills // 10) if place.design in OTHERS else options.kills
+        usual = place.name == "dense-sgd"
+        wanted = options.kills if usual else max(3, options.kills // 10)
         try:
             these = kill_often(place, wanted, options.seed)
             kills, runs, identical = np.add((kills, runs, identical), these).tolist()
             if these[2] < these[1]:
-                lost[f"{place.design}: kills"] = f"{these[1] - these[2]} runs: other bytes"
+                lost[f"{place.name}: kills"] = f"{these[1] - these[2]} runs: other bytes"
         except Lost as error:
-            lost[f"{place.design}: kills"] = str(error)
+            lost[f"{place.name}: kills"] = str(error)
     same = {"runs then identical to an undisturbed one": [identical, runs]}
     return {"kills survived": [kills, kills]} | same, lost
 
@@ -364,14 +386,15 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--store", action="store_true", help="keep the counts for README")
-    only = (*PARTS, *CONVOLUTIONAL, *FAULTS)
+    parts = (*CONVOLUTIONAL, STARTED)  # places that have faults of their own
+    only = (*PARTS, *parts, *FAULTS)
     parser.add_argument("--only", choices=only, help="a part, the faults of a design, or a fault")
     options = parser.parse_args()
     print(f"seed {options.seed} (again: python tests/faults.py --seed {options.seed})", flush=True)
     started, only, counts, lost = time.monotonic(), options.only, {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        places = [] if only in ("bad input", *CONVOLUTIONAL) else [Place(Path(folder))]
-        others = OTHERS if only in (None, "faults", "kills") else {only} & {*CONVOLUTIONAL}
+        places = [] if only in ("bad input", *parts) else [Place(Path(folder))]
+        others = (*OTHERS, STARTED) if only in (None, "faults", "kills") else {only} & {*parts}
         places += [place_of(design, Path(folder)) for design in others]
         if only in FAULTS:
             FAULTS[only](places[0])

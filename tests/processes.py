@@ -24,6 +24,7 @@ CONVOLUTIONAL = ("d-on-g", "dcgan")
 CONVOLUTIONAL_SETTINGS = ("--batch-size", "32", "--checkpoint-seconds", "0.2")
 CONVOLUTIONAL_LENGTH = 40
 OTHERS = ("dense", "mlp", *CONVOLUTIONAL)  # killed less often
+STARTED = "shipped-dense-sgd"  # a run of dense-sgd that begins with these weights
 
 
 class Lost(Exception):
@@ -63,9 +64,13 @@ def written(root: Path, name: str = "run") -> dict[str, bytes]:
 class Place:
     """A folder for runs with small data, and the bytes of a run that nothing befell."""
 
-    def __init__(self, folder: Path, length: int = LENGTH, design: str = "dense-sgd") -> None:
+    def __init__(
+        self, folder: Path, length: int = LENGTH, design: str = "dense-sgd", start_from: str = ""
+    ) -> None:
         self.folder, self.length, self.design = folder, length, design
+        self.name = f"{design} from {start_from}" if start_from else design
         self.settings = CONVOLUTIONAL_SETTINGS if design in CONVOLUTIONAL else SETTINGS
+        self.settings += ("--start-from", start_from) if start_from else ()
         self.data = folder / "small.npz"
         np.savez(self.data, x_train=draw_digits(200, seed=1)[0])
         started = time.monotonic()
@@ -121,7 +126,9 @@ def newest(run: Path) -> Path:
 
 
 def place_of(design: str, folder: Path) -> Place:
-    """A place below `folder` for one of the other designs."""
+    """A place below `folder` for one of the other designs, or for a run from trained weights."""
     (folder / design).mkdir()
+    if design == STARTED:
+        return Place(folder / design, start_from=STARTED)
     length = CONVOLUTIONAL_LENGTH if design in CONVOLUTIONAL else LENGTH
     return Place(folder / design, length, design)
