@@ -5,16 +5,15 @@ is to be read in `gan.training.plain`; the table of the designs' names is in `ga
 """
 
 import signal
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from gan.data import of_array
-from gan.data.batches import GRID_NOISE, draw_noise
+from gan.data.batches import GRID_NOISE, draw_noise, filled_up
 from gan.data.fit import FitModel
 from gan.layers.defaults import keras_defaults
-from gan.layers.plain import save_plain
+from gan.layers.plain import KerasFiles
 from gan.layers.precision import format_of, precision
 from gan.layers.seeding import digest, first_weights
 from gan.recipe import Recipe, checked, image_shape_of, override, seed_number
@@ -38,7 +37,7 @@ class Outcome(NamedTuple):
     stopped_by: int | None
 
 
-class Design(FitModel):
+class Design(KerasFiles, FitModel):
     """A GAN with the settings `recipe`, for images of `image_shape` = (height, width, channels).
 
     `seed` determines the initial weights, and the images and noise of each step.
@@ -149,12 +148,21 @@ class Design(FitModel):
 
         `average`: use the averages of G's variables. Training updates them; before that they equal
         the initial weights, or the loaded ones. No variable changes.
+
+        An image depends only on its own noise, except for `mlp`, which normalises it with its
+        batch: with all that are given, and if these are fewer than `recipe.batch_size`, with the
+        last vectors of the batch that `gan.generate` draws first from seed 0. So the first vectors
+        of that batch, and any whole batch, give the images of `gan.generate`.
         """
         averaged = []
         if average:
             averaged = list(zip(self.generator.variables, self.kept_averages(), strict=True))
         with keras.StatelessScope(averaged):
-            return self.generator(noise, training=self.samples_in_training_mode)
+            if not self.samples_in_training_mode:
+                return self.generator(noise, training=False)
+            return self.generator(filled_up(noise, self.recipe), training=True)[
+                : tf.shape(noise)[0]
+            ]
 
     def call(self, noise: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The same as `sample`; ignores `training`."""
@@ -214,8 +222,9 @@ class Design(FitModel):
         `steps` or `epochs`: the total length, instead of the recipe's. `images`: your own images,
         uint8 [N, H, W] or [N, H, W, 1 or 3], instead of the `dataset` of `gan.data.load_images`.
         `options`: `run`, a name or a Run (default: the design's name); `dataset`; `fresh`, to start
-        over; and `checkpoint_seconds`, `tensorboard`, `evaluate_every`, `start_from`, as in the
-        command. A new run begins with the current weights of both nets, which its config records.
+        over; and `checkpoint_seconds`, `tensorboard`, `evaluate_every`, `against`, `start_from`, as
+        in the command. A new run begins with the current weights of both nets, which its config
+        records.
 
         A design that was built in the scope of a `tf.distribute` strategy trains on the devices of
         that strategy, wherever this is called. SIGINT and SIGTERM end the training early: it saves,
@@ -233,14 +242,3 @@ class Design(FitModel):
         if outcome.stopped_by and not return_when_stopped:
             signal.raise_signal(outcome.stopped_by)
         return outcome
-
-    def save_nets(self, folder: Path | str, average: bool = False) -> None:
-        """Write `generator.keras` and `discriminator.keras`, which load without `gan`.
-
-        They contain only Keras' own layers. `average`: save the averaged generator; UserError if
-        none is kept. Call the generator of `mlp` with `training=True`, as its document does.
-        """
-        values = self.kept_averages() if average else None
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        save_plain(Path(folder, "generator.keras"), self.generator, values)
-        save_plain(Path(folder, "discriminator.keras"), self.discriminator)

@@ -10,7 +10,7 @@ import numpy as np
 
 from gan.recipe import Recipe
 from gan.support.errors import UserError
-from gan.support.tensorflow import tf
+from gan.support.tensorflow import keras, tf
 
 # Each use of randomness has its own stream, so that no two uses share numbers.
 IMAGES, D_NOISE, G_NOISE, GRID_NOISE, SAMPLE_NOISE = range(5)
@@ -109,3 +109,16 @@ def draw_step_noise(
         draw_noise(recipe, seed, step, stream, count)
         for stream, count in enumerate(counts, D_NOISE)
     ]
+
+
+def filled_up(noise: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """`noise` [B, latent_dim] with fixed vectors after it, if B is below the batch size.
+
+    They are the last ones of the batch that `gan.generate` draws first from seed 0.
+    """
+    noise, size = tf.cast(noise, keras.config.floatx()), recipe.batch_size
+    others = tf.cast(draw_noise(recipe, 0, 0, SAMPLE_NOISE, size), noise.dtype)
+    fits = noise.shape[1:].is_compatible_with(others.shape[1:])  # else the generator says so
+    if not fits or (noise.shape[0] or 0) >= size:
+        return noise
+    return tf.concat([noise, others[tf.shape(noise)[0] :]], axis=0)
