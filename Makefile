@@ -32,7 +32,7 @@ train-%: .venv/installed
 generate: .venv/installed
 	@$(RUN) gan.generate $(ARGS)
 
-#:   evaluate          measure your newest run against real MNIST
+#:   evaluate          measure your newest run against real images
 evaluate: .venv/installed
 	@$(RUN) gan.evaluate $(ARGS)
 

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PICTURES = REPOSITORY / "images" / "reference"
 sys.path.insert(0, str(REPOSITORY))  # experiments run as scripts, from any folder
 
-from gan.data.images import Mnist, load_mnist  # noqa: E402
+from gan.data.images import RealImages, load_mnist  # noqa: E402
 from gan.runs.trained import REFERENCE as REFERENCE  # noqa: E402
 from gan.support.errors import UserError  # noqa: E402
 
@@ -54,16 +54,18 @@ def check_machine(result: dict) -> None:
         raise UserError(f"the other figures are of {result['machine']}; measure all of them again")
 
 
-def real_mnist() -> Mnist:
+def real_mnist() -> RealImages:
     """Load MNIST for an experiment. Raises UserError if GAN_DATA names other images."""
-    mnist = load_mnist()
-    if not mnist.is_real:
+    mnist = load_mnist(os.environ.get("GAN_DATA") or "auto")  # its runs train on GAN_DATA, too
+    if not mnist.is_published:
         raise UserError("this experiment needs MNIST, but GAN_DATA names other images")
     return mnist
 
 
-def labels(mnist: Mnist) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of MNIST's training images and test images, uint8 [N] each."""
+def labels(mnist: RealImages) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels of the training images and test images, uint8 [N] each, of an .npz."""
+    if mnist.path.is_dir():
+        raise UserError(f"{mnist.path} is a folder; this experiment reads labels from an .npz")
     with np.load(mnist.path) as archive:
         return archive["y_train"], archive["y_test"]
 

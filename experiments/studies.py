@@ -44,7 +44,7 @@ class Study(NamedTuple):
     data: str = "MNIST"  # other data than MNIST is the user's --data FILE, or made by `make_data`
     make_data: Callable | None = None  # root of the runs -> path
     real: str = "test"  # real images to compare with: test, train or none
-    classifier: str = "classifier"  # its folder below experiments/reference
+    against: str = "mnist"  # the set of the real images and of the classifier: mnist or fashion
     shares: tuple[Fraction, ...] = ()  # of the training, after which the distance is measured
     pictures: str = ""  # folder below images/reference for the last grids of seed 0
     keep: Callable | None = None  # copies what else comes with the project
@@ -97,7 +97,7 @@ STUDIES["fashion"] = Study(
     },
     place=("fashion", "designs"),
     data="Fashion-MNIST",
-    classifier="classifier-fashion",
+    against="fashion",
     pictures="other_data",
 )
 STUDIES["moving"] = Study(
@@ -120,7 +120,7 @@ STUDIES["few-photos"] = Study(
         for count in (40, 400, 4000)
     },
     data="Fashion-MNIST",
-    classifier="classifier-fashion",
+    against="fashion",
     pictures="few_photos",
 )
 STUDIES["start-from"] = Study(
@@ -133,5 +133,5 @@ STUDIES["start-from"] = Study(
         ),
     },
     data="Fashion-MNIST",
-    classifier="classifier-fashion",
+    against="fashion",
 )

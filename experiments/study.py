@@ -21,7 +21,7 @@ from studies import STUDIES, Study
 from study_run import StudyRun
 
 from gan.cli import run_command
-from gan.data import load_mnist
+from gan.data import load_real
 from gan.evaluation.metrics import IMAGES_MEASURED
 from gan.recipe import positive_int, seed_number
 from gan.runs.trained import has_average, load
@@ -86,24 +86,28 @@ def compare_with(study: Study, data: Path | None):
     from gan.evaluation.classifier import classify
     from gan.evaluation.measure import Comparison
 
-    mnist = load_mnist(str(data)) if data else real_mnist()
-    comparison = Comparison(mnist, REFERENCE / study.classifier)
+    real = load_real(study.against, str(data)) if data else real_mnist()
+    if not real.is_published:
+        raise UserError(f"{data} does not hold the images of {study.data}")
+    comparison = Comparison(real)
     if study.real == "train":
-        chosen = np.random.default_rng(1).choice(len(mnist.train), IMAGES_MEASURED, replace=False)
-        comparison.real_features, _ = classify(comparison.classifier, mnist.train[chosen])
+        chosen = np.random.default_rng(1).choice(len(real.train), IMAGES_MEASURED, replace=False)
+        comparison.real_features, _ = classify(comparison.classifier, real.train[chosen])
     return comparison
 
 
 def with_photos(comparison, count: int):
     """`comparison`, in which only the first `count` training images are near or far."""
     few = copy(comparison)
-    few.mnist = comparison.mnist._replace(train=comparison.mnist.train[:count])
+    few.real = comparison.real._replace(train=comparison.real.train[:count])
     few.__dict__.pop("distance_of_test_images", None)  # it was cached
     return few
 
 
 def keep(name: str, title: str, training: StudyRun, found: dict, comparison) -> None:
     """Store what was found of a run, and copy what comes with the project."""
+    from gan.evaluation.classifier import FOLDERS
+
     study, run = STUDIES[name], training.run
     path = REFERENCE / study.file
     result = around = rows = stored(path, {})
@@ -113,8 +117,8 @@ def keep(name: str, title: str, training: StudyRun, found: dict, comparison) -> 
     rows[title] = with_run(known if isinstance(known, list) else [], found)
     if comparison and "floor" not in around:
         around["floor"] = comparison.floor(IMAGES_MEASURED)
-    if study.classifier != "classifier":
-        accuracy = stored(REFERENCE / study.classifier / "result.json")["test_accuracy"]
+    if study.against != "mnist":
+        accuracy = stored(FOLDERS[study.against] / "result.json")["test_accuracy"]
         around["classifier_accuracy"] = accuracy
     store(path, f"make study-{name}", result)
     if study.keep:
@@ -158,7 +162,7 @@ def main() -> int:
     for title in options.rows or study.rows:
         row, images, beside = study.rows[title], data, comparison
         if row.photos:
-            images = make_folder(options.root, comparison.mnist.train, row.photos)
+            images = make_folder(options.root, comparison.real.train, row.photos)
             beside = with_photos(comparison, row.photos)
         if row.script:
             import_module(Path(row.script).stem).add_design()

@@ -1,9 +1,10 @@
-"""python -m gan.evaluate: measure the images of a trained run against real MNIST."""
+"""python -m gan.evaluate: measure the images of a trained run against real ones."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,9 @@ from gan.cli.options import (
     not_empty,
 )
 from gan.cli.progress import say, warn
-from gan.data.images import Mnist, load_mnist
+from gan.data.download import PUBLISHED
+from gan.data.images import RealImages, load_real
+from gan.evaluation.against import CLASSES, check_comparable, choose_against, opening_line
 from gan.evaluation.metrics import FIGURES, IMAGES_MEASURED
 from gan.formats.arrays import read_npz
 from gan.recipe import LENGTH, override, whole_number
@@ -38,7 +41,8 @@ LEAST = 100
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser_of_trained(
         "evaluate",
-        "Measure the images of a trained run, or of a file, against MNIST's 10,000 test images.",
+        "Measure the images of a trained run, or of a file, against the 10,000 test images of "
+        "MNIST or of Fashion-MNIST.",
     )
     add_seed(parser)
     add = parser.add_argument
@@ -50,8 +54,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     text = """write the figures to this file (default: experiments/RUN/evaluation.json, or
         evaluation-average.json with --average; no file with --step)"""
     add("--json", metavar="FILE.json", type=a_file(), help=text)
-    text = """MNIST as an .npz with x_train and x_test (default: auto, which is $GAN_DATA if set,
-        else Keras' mnist.npz)"""
+    text = """compare with MNIST or with Fashion-MNIST (default: the set that the run was trained
+        on, which the built-in digits imitate; with --npz, MNIST)"""
+    add("--against", choices=PUBLISHED, help=text)
+    text = """where that set is: an .npz with x_train and x_test, or a folder of IDX files (default:
+        auto, which is $GAN_DATA or the run's own data if they hold it, else Keras' cache or a
+        download)"""
     add("--data", type=not_empty, default="auto", help=text)
     return parser.parse_args(arguments)
 
@@ -64,13 +72,17 @@ def main(arguments: list[str] | None = None) -> int:
         check_excluded(options, {"npz": ["name", "design", "shipped", "step", "average"]})
         everything = read_images(options.npz)
         images = everything[: options.count]
+        name = options.against or "mnist"
+        say(opening_line(name))
         say(f"{options.npz}: the first {len(images):,} of {len(everything):,} images")
         source, target = {"file": str(options.npz), "count": len(images)}, options.json
-        mnist = load_reference(options.data, len(images))
+        real = load_reference(name, options.data, len(images))
     else:
         trained = choose(options)
-        check_comparable(trained.config()["data"]["images"][1:], f"run {trained.name!r}")
-        mnist = load_reference(options.data, options.count)
+        data = trained.config()["data"]
+        name = choose_against(options.against, data, f"run {trained.name!r}")
+        say(opening_line(name, data))
+        real = load_reference(name, options.data, options.count, beside=data["source"])
         # The run's own file of results is of its newest checkpoint, which its page shows.
         usual = None if options.step else trained.results(options.average)
         target = options.json or usual
@@ -82,15 +94,16 @@ def main(arguments: list[str] | None = None) -> int:
         average = options.average
         design, steps = load(trained, average=average, step=options.step)
         source, images = draw(trained, design, steps, options.seed, options.count, average, say)
-    is_real = mnist.is_real
-    if not is_real:
+    title, is_published = PUBLISHED[name].title, real.is_published
+    if not is_published:
         warn(
-            "NOT MNIST: the real images of this comparison are not MNIST's, but the classifier was "
-            "trained on MNIST. Do not compare these figures with those in the README files."
+            f"NOT {title}: the real images of this comparison are not those of {title}, but the "
+            f"classifier was trained on {title}. Do not compare these figures with those in the "
+            "README files."
         )
-    source |= {"compared_with": "MNIST" if is_real else "other images"}
-    result = source | measure(images, mnist, say)
-    say(table(result))
+    source |= {"compared_with": title if is_published else "other images"}
+    result = source | measure(images, real, say)
+    say(table(result, CLASSES[name]))
     if target:
         with disk_errors("written", target), replacing(target) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -101,12 +114,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def load_reference(source: str, count: int) -> Mnist:
-    """Load MNIST. Raises UserError unless each part has at least `count` images."""
-    mnist = load_mnist(source, say)
-    if (most := min(len(mnist.train), len(mnist.test))) < count:
+def load_reference(name: str, source: str, count: int, beside: str = "") -> RealImages:
+    """Load the set `name`, see `load_real`. UserError unless each part has `count` images."""
+    real = load_real(name, source, say, beside)
+    if (most := min(len(real.train), len(real.test))) < count:
         raise UserError(f"there are only {most} images to compare with; choose a smaller --count")
-    return mnist
+    return real
 
 
 def read_images(path: Path) -> np.ndarray:
@@ -118,13 +131,6 @@ def read_images(path: Path) -> np.ndarray:
     if len(images) < LEAST:
         raise UserError(f"{path} holds {len(images)} images; at least {LEAST} are needed")
     return images
-
-
-def check_comparable(shape: tuple, where: str) -> None:
-    """Raise UserError unless images of `shape` can be compared with MNIST's."""
-    if tuple(shape) != (28, 28, 1):
-        size = "x".join(map(str, shape))
-        raise UserError(f"{where} has images of {size}; only 28x28x1 can be compared with MNIST")
 
 
 def publish_again(run: Run, design: Design) -> None:
@@ -152,18 +158,19 @@ def publish_again(run: Run, design: Design) -> None:
         Gallery(design, run, schedule).publish(steps, commands, metrics)
 
 
-def table(result: dict) -> str:
-    """The figures as a text table, beside their floor: the same figures of real images."""
+def table(result: dict, classes: Sequence[str]) -> str:
+    """The figures as a text table, beside their floor: the same figures of real images.
+
+    `classes` are the names of what the classifier tells apart.
+    """
     lines = [f"{'':30}{'these':>8}{'real':>8}  better"]
     for name, (title, form, better) in FIGURES.items():
         these, real = (format(result[kind][name], form) for kind in ("figures", "floor"))
         lines.append(f"{title:30}{these:>8}{real:>8}  {better}")
     lines.append("")
-    for digit, shares in enumerate(
-        zip(*(result[kind]["digits"] for kind in ("figures", "floor")), strict=True)
-    ):
-        these, real = (f"{share:.1%}" for share in shares)
-        lines.append(f"{f'share of digit {digit}':30}{these:>8}{real:>8}")
+    shares = (result[kind]["digits"] for kind in ("figures", "floor"))
+    for name, these, real in zip(classes, *shares, strict=True):
+        lines.append(f"{f'share of {name}':30}{these:>8.1%}{real:>8.1%}")
     return "\n".join(lines)
 
 

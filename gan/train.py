@@ -11,6 +11,7 @@ from gan.cli.commands import command_line, run_command
 from gan.cli.dataset import add_data_options, data_options, load_dataset, show_data
 from gan.cli.options import add_seed, devices, make_parser, not_empty
 from gan.cli.progress import duration, say, warn
+from gan.data.download import PUBLISHED
 from gan.designs import DESIGNS, build_design, find_recipe
 from gan.devices.cluster import CONNECT_SECONDS, read_cluster
 from gan.recipe import (
@@ -21,6 +22,7 @@ from gan.recipe import (
     yes_or_no,
 )
 from gan.runs.run import CHECKPOINT_SECONDS, REPOSITORY, Run
+from gan.support.errors import UserError
 from gan.support.files import shown_path
 
 if TYPE_CHECKING:
@@ -65,8 +67,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         seed; a run that continues has them already"""
     add("--start-from", metavar="RUN", type=not_empty, help=text)
     text = """measure 5,000 images of the last and of the averaged generator every N steps, as
-        gan.evaluate does; needs the real MNIST (default: never)"""
+        gan.evaluate does; needs the real MNIST, or Fashion-MNIST (default: never)"""
     add("--evaluate-every", metavar="N", type=positive_int, help=text)
+    text = "with --evaluate-every, compare with these images (default: those that fit the data)"
+    add("--against", choices=PUBLISHED, help=text)
     seconds = {"metavar": "S", "type": positive_float}
     text = f"save a checkpoint every S seconds (default: {CHECKPOINT_SECONDS:g})"
     add("--checkpoint-seconds", **seconds, default=CHECKPOINT_SECONDS, help=text)
@@ -106,6 +110,8 @@ def add_settings(parser: argparse.ArgumentParser, recipe: Recipe | None) -> None
 def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says. Returns 0, or 128 + signal number if a signal stopped it."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
+    if options.against and not options.evaluate_every:
+        raise UserError("--against is only for --evaluate-every; gan.evaluate takes it, too")
     run = Run(options.name or options.design, options.root)
     config = None if options.fresh else run.config()
     dataset = load_dataset(options, config)
@@ -126,6 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
         "settings": str(given),
         "evaluate_every": options.evaluate_every,
         "start_from": options.start_from,
+        "against": options.against,
         "seed": options.seed,
         "data": f"{dataset.name} (digest {dataset.digest[:8]})",
         "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
@@ -154,6 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
         fresh=options.fresh,
         tensorboard=options.tensorboard,
         evaluate_every=options.evaluate_every,
+        against=options.against,
         checkpoint_seconds=options.checkpoint_seconds,
         start_from=options.start_from,
         return_when_stopped=True,

@@ -12,7 +12,7 @@ from PIL import Image
 from processes import REPOSITORY, finish, start  # noqa: F401
 
 from gan.cli import run_command
-from gan.data import download, images
+from gan.data import digits, download
 from gan.data.digits import draw_digits
 from gan.designs import DESIGNS
 
@@ -39,7 +39,7 @@ def _own_home(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("GAN_DATA", raising=False)
     monkeypatch.setattr(download, "ORIGIN", "http://127.0.0.1:9/")  # where nothing listens
-    monkeypatch.setattr(images, "SYNTHETIC_COUNT", 100)
+    monkeypatch.setattr(digits, "COUNT", 100)
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,10 @@ def test_a_run_is_measured(tmp_path, data, capsys):
     options = ("--root", tmp_path, "--data", data)
     assert run_here(train.main, "dense-sgd", *options, "--steps", 3, "--batch-size", 8) == 0
     capsys.readouterr()
-    assert run_here(evaluate.main, *options, "--count", COUNT) == 0
+    assert run_here(evaluate.main, *options, "--count", COUNT, "--against", "mnist") == 0
     out = capsys.readouterr().out
+    other = "the training was on other images: mnist.npz\n"
+    assert out.startswith(f"comparing with the test images of MNIST, but {other}")
     assert "run 'dense-sgd': dense-sgd, 3 steps on mnist.npz; drawing 200 images" in out
     result = json.loads((tmp_path / "experiments" / "dense-sgd" / "evaluation.json").read_bytes())
     assert (result["design"], result["steps"], result["count"]) == ("dense-sgd", 3, COUNT)
@@ -51,7 +53,9 @@ def test_copies_of_training_images_show(tmp_path, data, capsys):
         np.savez(tmp_path / "copies.npz", images=mnist["x_train"][:COUNT])
     options = ("--npz", tmp_path / "copies.npz", "--data", data, "--json", tmp_path / "a.json")
     assert run_here(evaluate.main, *options, "--count", COUNT - 50) == 0
-    assert f"copies.npz: the first {COUNT - 50} of {COUNT} images" in capsys.readouterr().out
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == "comparing with the test images of MNIST"
+    assert second.endswith(f"copies.npz: the first {COUNT - 50} of {COUNT} images")
     result = json.loads((tmp_path / "a.json").read_bytes())
     assert result["figures"]["nearest_training_image"] < 0.01
     assert result["figures"]["coverage"] > 0.5
@@ -118,7 +122,9 @@ def test_the_page_is_of_the_newest_checkpoint(tmp_path, small_data):
 
 def test_without_mnist_it_says_what_to_do(tmp_path):
     code, out, err = finish(start("evaluate", "--root", tmp_path, "--shipped"))
-    assert (code, out.startswith("downloading")) == (2, True)
+    first, second, _ = out.split("\n")
+    assert (code, first) == (2, "comparing with the test images of MNIST")
+    assert second.startswith("downloading")
     assert "this needs the real MNIST" in err
     assert "GAN_DATA" in err
     assert err.count("\n") == 1

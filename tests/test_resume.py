@@ -14,7 +14,7 @@ from processes import flip, written
 from gan import generate, train
 from gan.data import load_images
 from gan.data.digits import draw_digits
-from gan.data.images import Mnist
+from gan.data.images import RealImages
 from gan.designs import DESIGNS
 from gan.pictures.gallery import Gallery
 from gan.runs import Run, load
@@ -160,7 +160,7 @@ def test_a_resumed_run_is_equal_to_one_never_stopped(
     cut = make(design, f"{design}-{reason.__name__}", options)
     cut.said = lambda: capsys.readouterr().out
     monkeypatch.setenv("GAN_DATA", str(cut.data))  # the drawn digits take the place of MNIST
-    monkeypatch.setattr(Mnist, "is_real", True)
+    monkeypatch.setattr(RealImages, "is_published", True)
     monkeypatch.setattr("gan.training.evaluations.IMAGES_PER_EVALUATION", 100)
     expected = everything(whole(design, options))
     reason(cut)

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import study
 from conftest import run_here
@@ -53,9 +54,16 @@ def test_a_measurement_counts_until_the_run_is_started_over(small_data, tmp_path
         (("dense", "--rows", "float64"), "no row 'float64'; choose from float32, bfloat16"),
         (("dense", "--data", "x.npz"), "the study dense trains on MNIST; leave out --data"),
         (("fashion",), "give Fashion-MNIST as --data FILE"),
+        (("fashion", "--data", "DATA"), "DATA does not hold the images of Fashion-MNIST"),
     ],
 )
-def test_bad_input_is_one_line(arguments, message, monkeypatch, capsys):
+def test_bad_input_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    data = str(tmp_path / "other.npz")
+    np.savez(data, **dict.fromkeys(("x_train", "x_test"), np.zeros((9, 28, 28), np.uint8)))
+    arguments, message = (
+        [word.replace("DATA", data) for word in arguments],
+        message.replace("DATA", data),
+    )
     monkeypatch.setattr("sys.argv", ["study.py", *arguments])
     assert run_here(lambda _: study.main()) == 2
     assert capsys.readouterr().err == f"error: {message}\n"

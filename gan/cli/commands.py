@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from gan.data.download import PUBLISHED
 from gan.data.images import ARRAY
 from gan.designs import DESIGNS, find_recipe
+from gan.evaluation.against import fitting
 from gan.recipe import LENGTH
 from gan.runs.run import REPOSITORY, Run
 from gan.support.errors import BAD_INPUT, RunError, UserError
@@ -52,8 +54,8 @@ def command_line(module: str, *arguments: str) -> str:
 def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[str, str]]:
     """The next commands after `done` of `total` steps, as pairs (purpose, command).
 
-    There is none for a design that only a script knows, and no training for data that only a
-    script has.
+    There is none for a design that only a script knows, no training for data that only a script
+    has, and no measuring of images to which no real ones fit.
     """
     if config["design"] not in DESIGNS:
         return []
@@ -73,6 +75,7 @@ def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[s
         ("continue training:" if done < total else "train twice as long:", train),
         ("draw new images:", command_line("generate", *name)),
     ]
-    if config["data"]["images"][1:] == [28, 28, 1]:
-        commands.append(("measure it against MNIST:", command_line("evaluate", *name)))
+    if real := fitting(config["data"]):
+        title = PUBLISHED[real].title
+        commands.append((f"measure it against {title}:", command_line("evaluate", *name)))
     return commands[1:] if config["data"]["source"] == ARRAY else commands

@@ -3,6 +3,6 @@
 `load_images` and `of_array` return a `Dataset`; `gan.data.batches` holds the `Schedule`.
 """
 
-from gan.data.images import Dataset, load_images, load_mnist, of_array
+from gan.data.images import Dataset, load_images, load_mnist, load_real, of_array
 
-__all__ = ["Dataset", "load_images", "load_mnist", "of_array"]
+__all__ = ["Dataset", "load_images", "load_mnist", "load_real", "of_array"]

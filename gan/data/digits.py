@@ -6,8 +6,17 @@ Each digit is a pen path drawn from one of a few templates. Every image gets its
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
+
+from gan.data.download import cache_folder
+from gan.formats.arrays import read_npz
+from gan.support.errors import UserError
+from gan.support.files import replacing
+
+COUNT, SEED = 60_000, 0
+CACHE = "gan-digits-1.npz"  # a new number whenever the drawing changes
 
 # Ways to write each digit, as points the pen passes through: "x,y x,y ... / x,y ...", with x to the
 # right, y down. A digit is about 7 wide and 10 high. The pen moves smoothly through the points of a
@@ -195,3 +204,21 @@ def _spline(stroke: str) -> np.ndarray:
     u = np.linspace(0, 1, 17)[:, None]
     curve = b + u * (c - a + u * (2 * a - 5 * b + 4 * c - d + u * (3 * (b - c) + d - a))) / 2
     return curve.reshape(-1, 2)
+
+
+def built_in_digits(say: Callable[[str], None]) -> np.ndarray:
+    """The 60,000 built-in digits, uint8 [N, 28, 28], drawn once and then cached."""
+    path = cache_folder() / CACHE
+    try:
+        return read_npz(path)
+    except (OSError, UserError):
+        pass  # not drawn yet, or damaged: draw them again
+    say(f"drawing {COUNT:,} digits (only once; takes some seconds)")
+    images, labels = draw_digits(COUNT, SEED)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, x_train=images, y_train=labels)
+    except OSError:
+        pass  # if the home folder cannot be written to, they are drawn each time
+    return images

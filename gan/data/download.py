@@ -1,4 +1,4 @@
-"""Published files, downloaded once into Keras' own cache and checked."""
+"""The published data sets: their files, downloaded once into Keras' own cache and checked."""
 
 import atexit
 import hashlib
@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from urllib.request import getproxies
 
 from gan.support.errors import UserError, disk_errors
@@ -24,7 +25,34 @@ FASHION = (
     "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     26_421_880,
 )
+FASHION_TEST = (
+    "fashion-mnist/t10k-images-idx3-ubyte.gz",
+    "md5:bef4ecab320f06d8554ea6380940ec79",
+    4_422_102,
+)
 KEPT: dict[str, Path] = {}  # downloads that the cache could not hold, until this process ends
+
+
+class Published(NamedTuple):
+    """A published set: its title, and `fingerprint` of its training images and its test images."""
+
+    title: str
+    train: str
+    test: str
+
+
+PUBLISHED = {
+    "mnist": Published(
+        "MNIST",
+        "03a8a048601ebb4610dcd79cd759c718bed893982a4c153c4f33a41885101c0b",
+        "e2842441ab1468bab7eeaa886875a3a7662245f3768610c4b4ca84d7ac309c70",
+    ),
+    "fashion": Published(
+        "Fashion-MNIST",
+        "aa670e63ae523d8fb206db0595287cd9ecee8f29b1b8ea690da7712c7444eb56",
+        "f966ad9a453e7d5ef297476fd4939780e707ce15a852b67597069832263d31bd",
+    ),
+}
 
 
 class Unreachable(UserError):

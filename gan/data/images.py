@@ -5,35 +5,22 @@ Every source gives a `Dataset`: uint8 images [N, H, W, C] in 0..255, a name and 
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from gan.data.digits import draw_digits
-from gan.data.download import FASHION, MNIST, Unreachable, cache_folder, fetch
-from gan.formats.arrays import (
-    IDX_NAMES,
-    check_shape,
-    check_uint8,
-    read_csv,
-    read_idx,
-    read_npy,
-    read_npz,
-)
-from gan.formats.folder import FolderOptions, read_image_folder
-from gan.formats.photo import ENDINGS
+from gan.data.digits import built_in_digits
+from gan.data.download import FASHION, FASHION_TEST, MNIST, PUBLISHED, Unreachable, fetch
+from gan.formats.arrays import check_shape, check_uint8, read_idx, read_npz
+from gan.formats.folder import FolderOptions
+from gan.formats.path import find_idx, read_path
 from gan.support.errors import UserError, disk_errors
-from gan.support.files import replacing
 
-# SHA-256 of the pixels of MNIST's published training images and then test images.
-MNIST_PIXELS = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
 ARRAY = "an array in Python"
 SETS = ("mnist", "fashion", "synthetic")
-SYNTHETIC_COUNT, SYNTHETIC_SEED = 60_000, 0
-SYNTHETIC_CACHE = "gan-digits-1.npz"  # a new number whenever the drawing changes
 
 
 class Dataset(NamedTuple):
@@ -42,6 +29,7 @@ class Dataset(NamedTuple):
     `source` is the argument with which `load_images` finds them again, with `options` if it is a
     folder of images; `name` is for messages; `digest` is the SHA-256 of shape and pixels. `warning`
     says which data replaces the requested data, or that all images are equal, or is None.
+    `published` is "mnist" or "fashion" if these are its training images, in any order, or is None.
     """
 
     images: np.ndarray
@@ -50,6 +38,7 @@ class Dataset(NamedTuple):
     digest: str
     warning: str | None = None
     options: FolderOptions = FolderOptions()
+    published: str | None = None
 
     def __str__(self) -> str:
         """Number, height x width, and colours: "40 images 28x28, grey"."""
@@ -80,11 +69,7 @@ def load_images(
     options = FolderOptions(image_size, **options)
     options.check()
     if source == "auto":
-        if (named := os.environ.get("GAN_DATA", "auto")) not in ("", "auto"):
-            if not os.path.exists(named):
-                raise UserError(
-                    f"GAN_DATA names {named!r}, but no such file or folder can be read; correct it"
-                )
+        if named := named_data():
             return load_images(named, say=say, **options._asdict())
         try:
             return load_images("mnist", say=say, **options._asdict())
@@ -110,45 +95,23 @@ def load_images(
     return make_dataset(images, str(path.resolve()), path.name)._replace(options=options)
 
 
+def named_data() -> str | None:
+    """The file or folder that GAN_DATA names, if it is set. Raises UserError if it is not there."""
+    if (named := os.environ.get("GAN_DATA", "auto")) in ("", "auto"):
+        return None
+    if not os.path.exists(named):
+        raise UserError(
+            f"GAN_DATA names {named!r}, but no such file or folder can be read; correct it"
+        )
+    return named
+
+
 def check_no_options(options: FolderOptions) -> None:
     """Raise UserError if one of the options that are only for a folder of images is given."""
     for name, value in options._asdict().items():
         if value:
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"{option} is only for --data FOLDER, a folder of images")
-
-
-def read_path(path: Path, options: FolderOptions, say: Callable[[str], None]) -> np.ndarray:
-    """Read a file of images, or a folder of IDX files or of images. Raises UserError, OSError."""
-    if path.is_dir():
-        idx_files = [
-            file
-            for name in IDX_NAMES
-            for ending in ("", ".gz")
-            if (file := path / f"{name}{ending}").is_file()
-        ]
-        if not idx_files:
-            return read_image_folder(path, options, say)
-        if options != FolderOptions():
-            raise UserError(f"{path} holds IDX files: leave out the options for image files")
-        if images := [file.name for file in path.iterdir() if file.suffix.lower() in ENDINGS]:
-            say(f"using {idx_files[0].name}, and not {len(images):,} images beside it")
-        return read_idx(idx_files[0])
-    if path.exists():
-        match path.suffix.lower():
-            case ".npy":
-                return read_npy(path, say)
-            case ".csv":
-                return read_csv(path)
-        if path.suffix.lower() != ".npz" and not zipfile.is_zipfile(path):
-            raise UserError(
-                f"{path} is no .npz, .npy or .csv; for image files, give the folder they are in"
-            )
-        return read_npz(path)
-    raise UserError(
-        f"no data {str(path)!r}: give auto, mnist, fashion, synthetic, or the path of an existing "
-        "file or folder"
-    )
 
 
 def of_array(images: np.ndarray) -> Dataset:
@@ -162,48 +125,91 @@ def of_array(images: np.ndarray) -> Dataset:
     return make_dataset(np.ascontiguousarray(images), ARRAY, ARRAY)
 
 
-class Mnist(NamedTuple):
-    """All images of MNIST, uint8 [60000 and 10000, 28, 28, 1], and their file.
+class RealImages(NamedTuple):
+    """All images of MNIST or Fashion-MNIST, uint8 [60000 and 10000, 28, 28, 1], and their file.
 
-    The file may hold other images instead: `is_real` checks this.
+    `name` is "mnist" or "fashion". The file may hold other images instead: see `is_published`.
     """
 
     train: np.ndarray
     test: np.ndarray
     path: Path
+    name: str
 
     @property
-    def is_real(self) -> bool:
-        """Whether these are all the published images, in the published order."""
-        pixels = self.train.tobytes() + self.test.tobytes()
-        return hashlib.sha256(pixels).hexdigest() == MNIST_PIXELS
+    def is_published(self) -> bool:
+        """Whether these are the published images, in any order."""
+        _, *published = PUBLISHED[self.name]
+        return [fingerprint(images) for images in (self.train, self.test)] == published
 
 
-def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> Mnist:
-    """Load both parts of MNIST: from GAN_DATA's file, the cache or the network, or from a path.
+def load_real(
+    name: str, source: str = "auto", say: Callable[[str], None] = print, beside: str = ""
+) -> RealImages:
+    """Load the training and the test images of `name`: "mnist" or "fashion".
 
-    Raises UserError if it cannot be found; the message says what to do.
+    `source`: an .npz with x_train and x_test, or a folder of IDX files, which may hold other
+    images. `auto`: what GAN_DATA or `beside` names, if these are the published images; else Keras'
+    cache or the download. Raises UserError if they cannot be found; the message says what to do.
     """
-    if source == "auto":
-        source = os.environ.get("GAN_DATA") or "auto"
-    if source in ("auto", "mnist"):
-        try:
-            source = fetch(*MNIST, say)
-        except Unreachable as error:
-            raise UserError(
-                f"this needs the real MNIST, but {error}; "
-                "put mnist.npz somewhere and set GAN_DATA to its path"
-            ) from None
-    path = Path(source)
-    if os.path.isdir(path):
-        raise UserError(f"{path} is a folder; this needs MNIST as one .npz with x_train and x_test")
+    title = PUBLISHED[name].title
+    if source not in ("auto", name):
+        return read_real(Path(source), name)
+    for path in filter(None, (named_data(), beside)):
+        with suppress(UserError):
+            if (real := read_real(Path(path), name)).is_published:
+                return real
+    try:
+        if name == "mnist":
+            return read_real(fetch(*MNIST, say), name)
+        paths = [fetch(*file, say) for file in (FASHION, FASHION_TEST)]
+    except Unreachable as error:
+        raise UserError(
+            f"this needs the real {title}, but {error}; put it somewhere, as an .npz with x_train "
+            "and x_test or as a folder of IDX files, and set GAN_DATA to its path"
+        ) from None
+    return RealImages(*(read_idx(path)[..., np.newaxis] for path in paths), paths[0], name)
+
+
+def load_mnist(source: str = "auto", say: Callable[[str], None] = print) -> RealImages:
+    """Load both parts of MNIST; see `load_real`."""
+    return load_real("mnist", source, say)
+
+
+def read_real(path: Path, name: str) -> RealImages:
+    """Read images to compare with from an .npz or a folder of IDX files. Raises UserError."""
+    title = PUBLISHED[name].title
     with disk_errors("read", path):
-        images = [read_npz(path, array) for array in ("x_train", "x_test")]
+        if path.is_dir():
+            files = [find_idx(path, part)[:1] for part in ("train", "t10k")]
+            if not all(files):
+                raise UserError(
+                    f"{path} is a folder; this needs {title} as one .npz with x_train and x_test, "
+                    "or its IDX files train-images-idx3-ubyte and t10k-images-idx3-ubyte there"
+                )
+            images = [read_idx(file) for [file] in files]
+        else:
+            images = [read_npz(path, array) for array in ("x_train", "x_test")]
     images = [each[..., np.newaxis] if each.ndim == 3 else each for each in images]
     for each in images:
         if each.shape[1:] != (28, 28, 1):
-            raise UserError(f"{path} is not MNIST: it has images {each.shape[1:]}, not (28, 28, 1)")
-    return Mnist(*images, path)
+            shape = each.shape[1:]
+            raise UserError(f"{path} is not {title}: it has images {shape}, not (28, 28, 1)")
+    return RealImages(*images, path, name)
+
+
+def fingerprint(images: np.ndarray) -> str:
+    """SHA-256 of uint8 images [N, H, W] or [N, H, W, 1], the same for every order of them."""
+    each = (hashlib.sha256(pixels).digest() for pixels in images.reshape(len(images), -1))
+    return hashlib.sha256(b"".join(sorted(each))).hexdigest()
+
+
+def published_as(images: np.ndarray) -> str | None:
+    """The set whose training images `images` [N, H, W, C] are, in any order, or None."""
+    if images.shape[1:] != (28, 28, 1):
+        return None
+    found = fingerprint(images)
+    return next((name for name, each in PUBLISHED.items() if each.train == found), None)
 
 
 def make_dataset(images: np.ndarray, source: str, name: str) -> Dataset:
@@ -219,22 +225,5 @@ def make_dataset(images: np.ndarray, source: str, name: str) -> Dataset:
         warning = f"ALL IMAGES OF {name} ARE EQUAL, so the nets can only learn this one."
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    return Dataset(images, source, name, digest.hexdigest(), warning)
-
-
-def built_in_digits(say: Callable[[str], None]) -> np.ndarray:
-    """The 60,000 built-in digits, uint8 [N, 28, 28], drawn once and then cached."""
-    path = cache_folder() / SYNTHETIC_CACHE
-    try:
-        return read_npz(path)
-    except (OSError, UserError):
-        pass  # not drawn yet, or damaged: draw them again
-    say(f"drawing {SYNTHETIC_COUNT:,} digits (only once; takes some seconds)")
-    images, labels = draw_digits(SYNTHETIC_COUNT, SYNTHETIC_SEED)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, x_train=images, y_train=labels)
-    except OSError:
-        pass  # if the home folder cannot be written to, they are drawn each time
-    return images
+    published = published_as(images)
+    return Dataset(images, source, name, digest.hexdigest(), warning, published=published)

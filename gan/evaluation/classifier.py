@@ -1,7 +1,7 @@
-"""The small classifier of MNIST's digits that gan.evaluate uses.
+"""The small classifiers of MNIST and of Fashion-MNIST that gan.evaluate uses.
 
 gan.evaluate compares images by their features: the outputs of the classifier's last hidden layer.
-`make classifier` trains it, and its weights come with the project.
+`make classifier` trains one, and the weights of both come with the project.
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ from gan.runs.weights import load_weights
 from gan.support.tensorflow import keras, layers
 
 FOLDER = REFERENCE / "classifier"
+FOLDERS = {"mnist": FOLDER, "fashion": REFERENCE / "classifier-fashion"}
 FEATURES = 64
 CHUNK = 1000
 

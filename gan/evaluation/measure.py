@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from gan.data.images import Mnist
+from gan.data.images import RealImages
 from gan.design import Design
 from gan.evaluation import metrics
-from gan.evaluation.classifier import FOLDER, classify, load_classifier
+from gan.evaluation.classifier import FOLDERS, classify, load_classifier
 from gan.evaluation.sampling import collect, draw_samples
 from gan.runs import Run, Shipped
 from gan.runs.config import how_far
@@ -39,24 +38,21 @@ def draw(
 
 
 class Comparison:
-    """Compares images with those of `mnist`; what it needs of the real ones is computed once.
+    """Compares images with `real` ones; what it needs of these is computed once."""
 
-    `classifier`: a folder with other weights of the classifier, for other images than MNIST's.
-    """
-
-    def __init__(self, mnist: Mnist, classifier: Path = FOLDER) -> None:
-        self.mnist = mnist
-        self.classifier = load_classifier(classifier)
-        self.real_features, _ = classify(self.classifier, mnist.test)
+    def __init__(self, real: RealImages) -> None:
+        self.real = real
+        self.classifier = load_classifier(FOLDERS[real.name])
+        self.real_features, _ = classify(self.classifier, real.test)
 
     def figures(self, images: np.ndarray) -> dict:
         """All figures of `images`, uint8 [N, 28, 28, 1]."""
-        nearest = metrics.nearest_distances(images, self.mnist.train).mean()
+        nearest = metrics.nearest_distances(images, self.real.train).mean()
         ratio = float(nearest / self.distance_of_test_images)
         return self.figures_of_features(images) | {"nearest_training_image": ratio}
 
     def figures_of_features(self, images: np.ndarray) -> dict:
-        """The figures that need only the classifier, and the shares of the digits."""
+        """The figures that need only the classifier, and the shares of its classes, `digits`."""
         features, probabilities = classify(self.classifier, images)
         digits = np.bincount(probabilities.argmax(axis=1), minlength=10) / len(images)
         return {
@@ -79,22 +75,22 @@ class Comparison:
 
     @cached_property
     def distance_of_test_images(self) -> float:
-        """Mean distance of MNIST's test images to the nearest training image."""
-        return metrics.nearest_distances(self.mnist.test, self.mnist.train).mean()
+        """Mean distance of the real test images to the nearest training image."""
+        return metrics.nearest_distances(self.real.test, self.real.train).mean()
 
     def floor(self, count: int) -> dict:
         """The figures of `count` real training images, chosen at random."""
-        train = self.mnist.train
+        train = self.real.train
         chosen = np.random.default_rng(0).choice(len(train), count, replace=False)
         return self.figures_of_features(train[chosen]) | {"nearest_training_image": 1.0}
 
 
-def measure(images: np.ndarray, mnist: Mnist, say: Callable[[str], None] = print) -> dict:
+def measure(images: np.ndarray, real: RealImages, say: Callable[[str], None] = print) -> dict:
     """Compute every figure of `images`, uint8 [N, 28, 28, 1], and its floor.
 
     The floor is the same figure of N real training images. Distances to training images are divided
-    by those of MNIST's test images, so their floor is 1.
+    by those of the real test images, so their floor is 1.
     """
     say("comparing these and real images; takes a minute")
-    comparison = Comparison(mnist)
+    comparison = Comparison(real)
     return {"figures": comparison.figures(images), "floor": comparison.floor(len(images))}

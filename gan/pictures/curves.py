@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 POINTS = 400  # of a curve; each is the mean of the steps around it
 LN2 = math.log(2)
-TITLES = ("Losses", "What D can tell", "Distance of the images to MNIST")
+TITLES = ("Losses", "What D can tell")
 STYLES = {"last": "C0", "averaged": "C2"}
 Columns = dict[str, np.ndarray]
 
@@ -116,7 +116,9 @@ def draw_curves(columns: Columns, picture: Path, evaluations: Sequence[dict] = (
         axis.yaxis.set_minor_formatter("{x:g}")
     last = [losses, theory, *more][-1]
     last.set(xlabel="step (lines: means of stretches; bands: 5 to 95 % of the steps in them)")
-    for axis, title in zip((losses, theory, *more), TITLES, strict=False):
+    real = evaluations[-1]["compared_with"] if more else ""
+    titles = (*TITLES, f"Distance of the images to {real}")
+    for axis, title in zip((losses, theory, *more), titles, strict=False):
         axis.set_title(title, loc="left", fontweight="bold")
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
         axis.grid(alpha=0.3)

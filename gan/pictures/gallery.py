@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan.data.batches import Schedule
 from gan.design import Design
-from gan.evaluation.log import read_evaluations
+from gan.evaluation.log import comparable, read_evaluations
 from gan.pictures.curves import as_means, draw_curves, read_metrics
 from gan.pictures.grid import save_gif, save_grid
 from gan.pictures.page import write_page
@@ -66,7 +66,7 @@ class Gallery:
         if len(columns.get("step", ())) != done:
             raise OSError(None, "the file is damaged", str(metrics))
         means = as_means(columns, self.design.d_loss_terms)
-        evaluations = read_evaluations(self.run.evaluations, done)
+        evaluations = comparable(read_evaluations(self.run.evaluations, done))
         draw_curves(means, self.run.grid("curves"), evaluations)
         grids = list(self.grids(0, done).values())
         total = self.schedule.total_steps

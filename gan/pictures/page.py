@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gan.designs import DESIGNS
-from gan.evaluation.log import read_evaluations
+from gan.evaluation.log import comparable, read_evaluations
 from gan.evaluation.metrics import FIGURES
 from gan.pictures.curves import Columns, by_generator, thin
 from gan.runs import Run
@@ -52,6 +52,7 @@ def write_page(
     gif = run.images / "training.gif"
     with np.errstate(invalid="ignore"):  # NaN, of nets that diverged
         curves = {name: finite(thin(values)[0]) for name, values in columns.items() if len(values)}
+    evaluations = comparable(read_evaluations(run.evaluations, done))
     data = config["data"]
     count, height, width, channels = data["images"]
     content = {
@@ -65,7 +66,8 @@ def write_page(
         "final": [source(each) for each in (final, average) if done == total and each.exists()],
         "gif": source(gif) if done == total and gif.exists() else None,
         "curves": curves,
-        "evaluations": by_generator(read_evaluations(run.evaluations, done)),
+        "evaluations": by_generator(evaluations),
+        "evaluated": evaluations[-1]["compared_with"] if evaluations else "",
         "commands": commands,
         "config": [
             *((name, str(value)) for name, value in config["recipe"].items() if value is not None),
@@ -107,6 +109,8 @@ def result(run: Run, done: int, average: bool) -> list[tuple[str, ...]]:
             return []
         averaged = " of the averaged generator" if average else ""
         of = f"{found['count']:,} images{averaged}, after {found['steps']:,} steps"
+        if real := found.get("compared_with"):  # older files do not say it
+            of += f", compared with {real}"
         rows = [
             (title, *(format(found[kind][name], form) for kind in ("figures", "floor")), better)
             for name, (title, form, better) in FIGURES.items()

@@ -41,6 +41,7 @@ def make_config(design: Design, dataset: Dataset) -> dict:
             "source": dataset.source,
             "name": dataset.name,
             "digest": dataset.digest,
+            "published": dataset.published,
             "images": list(dataset.images.shape),
             "resized_to": dataset.options.image_size,
             "background": dataset.options.background,

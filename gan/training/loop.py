@@ -55,6 +55,7 @@ class Training:
         tensorboard: bool = False,
         evaluate_every: int | None = None,
         start_from: Run | Shipped | str | None = None,
+        against: str | None = None,
     ) -> None:
         if dataset is None:
             dataset = load_images()
@@ -66,14 +67,14 @@ class Training:
         self.design = design
         self.run = run = Run.of(run or design.name)
         run.check_data(dataset.source)
-        self.fresh, self.checkpoint_seconds = fresh, checkpoint_seconds
-        self.start_from = start_from
+        self.fresh, self.start_from, self.checkpoint_seconds = fresh, start_from, checkpoint_seconds
         self.board = Board(run) if tensorboard else None
-        self.evaluations = Evaluations(design, run, evaluate_every) if evaluate_every else None
         self.schedule = Schedule(design.recipe, len(dataset.images), design.seed)
         self.schedule.check_slices(design.distribute_strategy.num_replicas_in_sync)
         self.total = self.schedule.total_steps
         self.config = make_config(design, dataset)
+        data, every = self.config["data"], evaluate_every
+        self.evaluations = Evaluations(design, run, every, data, against) if every else None
         self.warning = dataset.warning
         self.workers = Workers(design.distribute_strategy)
         self.gallery = Gallery(design, run, self.schedule)

@@ -87,7 +87,7 @@ def test_a_download_is_checked_and_cached(server, monkeypatch):
     np.testing.assert_array_equal(quiet("auto").images[..., 0], IMAGES)
     assert quiet("mnist").name == "MNIST"
     assert server.requests == ["/mnist.npz"]
-    assert [path.name for path in data.cache_folder().iterdir()] == ["mnist.npz"]
+    assert [path.name for path in download.cache_folder().iterdir()] == ["mnist.npz"]
 
 
 def test_fashion_mnist(server, monkeypatch):
@@ -151,7 +151,7 @@ def test_what_is_not_the_file_is_as_without_a_network(server, monkeypatch, sent,
     for load in (functools.partial(quiet, "mnist"), functools.partial(load_mnist, say=ignore)):
         with pytest.raises(UserError, match=rf"mnist\.npz cannot be reached \({why}"):
             load()
-    assert not data.cache_folder().exists()
+    assert not download.cache_folder().exists()
     assert "all of it" not in server.requests
     dataset = quiet("auto")
     assert (dataset.source, "cannot be reached" in dataset.warning) == ("synthetic", True)
@@ -190,7 +190,7 @@ def test_a_cache_that_cannot_be_written_keeps_the_download_for_this_run(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     removed_at_exit = []
     monkeypatch.setattr("atexit.register", lambda *call: removed_at_exit.append(call))
-    cache = data.cache_folder()
+    cache = download.cache_folder()
     if fault == "a file":
         cache.parent.touch()
     else:
@@ -212,7 +212,7 @@ def test_a_cache_that_cannot_be_written_keeps_the_download_for_this_run(
 
 
 def test_a_cached_file_with_another_hash_is_refused_and_left(tmp_path):
-    path = data.cache_folder() / "mnist.npz"
+    path = download.cache_folder() / "mnist.npz"
     path.parent.mkdir(parents=True)
     path.write_bytes(npz(x_train=IMAGES))
     before = path.read_bytes()

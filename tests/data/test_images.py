@@ -9,8 +9,8 @@ from bad_input import IMAGES, idx
 from conftest import REAL_MNIST, needs_mnist
 from PIL import EpsImagePlugin, Image
 
-from gan.data import images as data
-from gan.data import load_images
+from gan.data import digits, load_images
+from gan.data.download import cache_folder
 from gan.support.errors import UserError
 
 quiet = functools.partial(load_images, say=lambda line: None)
@@ -129,9 +129,9 @@ def test_gan_data_names_the_file_that_auto_means(tmp_path, monkeypatch):
 
 def test_drawn_digits_are_cached_and_a_damaged_cache_is_drawn_again(monkeypatch):
     first = quiet("synthetic")
-    cached = data.cache_folder() / data.SYNTHETIC_CACHE
+    cached = cache_folder() / digits.CACHE
     with monkeypatch.context() as patch:
-        patch.setattr(data, "draw_digits", lambda *_: pytest.fail("drawn again"))
+        patch.setattr(digits, "draw_digits", lambda *_: pytest.fail("drawn again"))
         assert quiet("synthetic").digest == first.digest
     cached.write_bytes(cached.read_bytes()[:-100])
     assert quiet("synthetic").digest == first.digest
