@@ -89,7 +89,9 @@ def main(arguments: list[str] | None = None) -> int:
     if target:
         make_folder(target.parent)
     from gan.evaluation.measure import draw, measure
+    from gan.support.exact import set_gpu_kernels
 
+    set_gpu_kernels()  # so that equal images have equal figures
     if trained:
         average = options.average
         design, steps = load(trained, average=average, step=options.step)

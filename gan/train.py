@@ -22,6 +22,7 @@ from gan.recipe import (
     yes_or_no,
 )
 from gan.runs.run import CHECKPOINT_SECONDS, REPOSITORY, Run
+from gan.runs.start import find_source
 from gan.support.errors import UserError
 from gan.support.files import shown_path
 
@@ -114,6 +115,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError("--against is only for --evaluate-every; gan.evaluate takes it, too")
     run = Run(options.name or options.design, options.root)
     config = None if options.fresh else run.config()
+    if options.start_from and (options.fresh or not run.checkpoints.steps()):
+        find_source(options.start_from, options.root).config()  # a wrong name, before TensorFlow
     dataset = load_dataset(options, config)
     if options.show_data:
         show_data(dataset, options.show_data)

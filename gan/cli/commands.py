@@ -68,6 +68,8 @@ def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[s
             option = setting.replace("_", "-")
             yes_or_no = f"--{option}" if value else f"--no-{option}"
             settings += [yes_or_no] if isinstance(value, bool) else [f"--{option}", str(value)]
+    settings += ["--no-deterministic"] if config.get("deterministic") is False else []
+    settings += ["--tf32"] if config.get("tf32") else []
     seed = ["--seed", str(config["seed"])] if config["seed"] else []
     steps = total if done < total else 2 * total
     train = command_line("train", config["design"], *name, *seed, *settings, "--steps", str(steps))
