@@ -40,7 +40,7 @@ class Project:
         self.tools.mkdir()
         self.folder.mkdir()
         (self.folder / "Makefile").write_text(MAKEFILE, encoding="utf-8")
-        (self.folder / "requirements.txt").write_text("tensorflow==2.21.0\n")
+        (self.folder / "requirements.txt").write_text("tensorflow==2.21.0\n", encoding="utf-8")
         for tool in TOOLS:
             (self.tools / tool).symlink_to(shutil.which(tool))
         self.stand_in("nvidia-smi", NO_GPU)
@@ -71,7 +71,7 @@ class Project:
             command, cwd=self.folder, env=environment, input=answer, capture_output=True, text=True
         )
         calls = self.folder / "calls"
-        self.called = calls.read_text().splitlines() if calls.exists() else []
+        self.called = calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
         self.installed = [call for call in self.called if "pip install" in call]
         return done
 
@@ -87,7 +87,7 @@ class Project:
     @property
     def stamp(self):
         path = self.folder / ".venv" / "installed"
-        return path.read_text().strip() if path.exists() else None
+        return path.read_text(encoding="utf-8").strip() if path.exists() else None
 
     def outdate(self):
         """requirements.txt is newer than what is installed."""
@@ -146,7 +146,7 @@ def test_cuda_decides_and_is_remembered_also_where_venv_exists(project):
     libraries = (
         "nvidia-nccl-cu12==2.27.7\nnvidia-nccl-cu13==2.28.9\nnumpy==2.4.6\nnvidia-ml-py==1\n"
     )
-    (project.folder / "libraries").write_text(libraries)
+    (project.folder / "libraries").write_text(libraries, encoding="utf-8")
     assert "removing NVIDIA's CUDA libraries\n" in project.make("runs", "CUDA=0").stdout
     assert project.installed == [PINS]
     assert "-m pip uninstall -qq -y nvidia-nccl-cu12" in project.called
@@ -205,12 +205,12 @@ def test_python_may_lie_in_a_folder_with_spaces(project, name):
     for _ in range(2):
         done = project.make("install", f"PYTHON={name.format(tools=project.tools)}")
         assert done.returncode == 0
-    assert "3.11.2" in (project.folder / ".venv" / "bin" / "python").read_text()
+    assert "3.11.2" in (project.folder / ".venv" / "bin" / "python").read_text(encoding="utf-8")
 
 
 def test_a_venv_whose_python_does_not_run_is_made_again(project):
     project.make("install")
-    (project.folder / ".venv" / "bin" / "python").write_text("#!/nowhere\n")
+    (project.folder / ".venv" / "bin" / "python").write_text("#!/nowhere\n", encoding="utf-8")
     (project.folder / ".venv" / "old").touch()
     project.outdate()
     done = project.make("install")
@@ -277,7 +277,7 @@ def test_clean_runs_leaves_what_is_being_trained_and_what_is_no_run(project):
         add_run(project, name)
     for folder in ("images/shipped-dense", "images/of mine"):
         (project.folder / folder).mkdir()
-    with (project.folder / "experiments" / "in training" / "lock").open() as lock:
+    with (project.folder / "experiments" / "in training" / "lock").open(encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = kept(project)
         assert project.make("clean-runs", answer="n\n").stdout.endswith("nothing deleted\n")
