@@ -128,10 +128,11 @@ PYTHONS := python3.13 python3.12 python3.11 python3 python
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 WHICH := import os, sys; print(sys.version.split()[0], "in", os.path.realpath(sys.base_prefix))
 CHOSEN = $(patsubst ~/%,$(HOME)/%,$(PYTHON))
-# Takes out the libraries of CUDA 12, which TensorFlow's extra and-cuda names; PyTorch has others.
-WITHOUT_CUDA = libraries=$$($(RUN) pip freeze | sed -n 's/^\(nvidia-[^=]*-cu12\)=.*/\1/p'); \
-	[ -z "$$libraries" ] || { echo "removing NVIDIA's CUDA libraries"; \
-	  $(RUN) pip uninstall -qq -y $$libraries; }
+# Takes out the libraries of CUDA 12, which TensorFlow uses, and those of PyTorch that share files
+# with them; .venv/experiments brings the latter back.
+WITHOUT_CUDA = libraries=$$($(RUN) pip freeze | sed -n 's/^\(nvidia-[^=]*-cu1[0-9]\)=.*/\1/p'); \
+	case "$$libraries" in *-cu12*) echo "removing NVIDIA's CUDA libraries"; \
+	  $(RUN) pip uninstall -qq -y $$libraries;; esac
 
 # Makes .venv, unless it is there and its Python runs, and installs into it what requirements.txt
 # names. The file .venv/installed holds 1 if NVIDIA's libraries are in, else 0; it is not there
@@ -169,16 +170,19 @@ WITHOUT_CUDA = libraries=$$($(RUN) pip freeze | sed -n 's/^\(nvidia-[^=]*-cu12\)
 	rm -f $@; \
 	if [ $$cuda = 1 ]; then set -- "tensorflow[and-cuda]"; \
 	  echo "installing TensorFlow and NVIDIA's CUDA libraries" \
-	    "(about 2 minutes, 6.4 GB; without the libraries: make CUDA=0)"; \
-	else set --; echo "installing TensorFlow (about 2 minutes, 2.3 GB)"; fi; \
+	    "(a few minutes, 6.4 GB; without the libraries: make CUDA=0)"; \
+	else set --; echo "installing TensorFlow (a minute or two, 2.3 GB)"; fi; \
 	$(RUN) pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null; \
 	if $(RUN) pip install -qq --disable-pip-version-check -r requirements.txt "$$@" && \
 	  { [ $$cuda = 1 ] || { $(WITHOUT_CUDA); }; }; then echo $$cuda > $@; \
 	else echo "error: pip could not install what requirements.txt names, for the reason above;" \
 	  "mend it and repeat the command" >&2; exit 2; fi
 
-# Keras 2 and PyTorch, which only the comparisons need.
+# Keras 2 and PyTorch, which only the comparisons need. PyTorch's cuDNN and NCCL, of CUDA 13, write
+# over TensorFlow's files of the same names, so TensorFlow's are installed again.
 .venv/experiments: .venv/installed experiments/requirements.txt
 	@echo "installing what the documents' own code needs"
 	@$(RUN) pip install -qq --disable-pip-version-check -r experiments/requirements.txt
+	@set -- $$($(RUN) pip freeze | grep -E '^nvidia-(cudnn|nccl)-cu12='); [ $$# = 0 ] || \
+	  $(RUN) pip install -qq --disable-pip-version-check --force-reinstall --no-deps "$$@"
 	@touch $@

@@ -84,6 +84,10 @@ class Project:
         assert not any("venv .venv" in call or "pip" in call for call in self.called)
         return line
 
+    def has(self, *packages):
+        """These are installed in .venv."""
+        (self.folder / "libraries").write_text("\n".join(packages), encoding="utf-8")
+
     @property
     def stamp(self):
         path = self.folder / ".venv" / "installed"
@@ -103,7 +107,7 @@ def test_a_gpu_that_nvidia_smi_lists_brings_the_cuda_libraries(project):
     project.stand_in("nvidia-smi", f'[ "$*" = -L ] && {GPU}')
     done = project.make("install")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"CUDA libraries \(about \d+ minutes, [\d.]+ GB; .*CUDA=0\)", done.stdout)
+    assert re.search(r"CUDA libraries \(a few minutes, [\d.]+ GB; .*CUDA=0\)", done.stdout)
     assert project.installed == [f"{PINS} tensorflow[and-cuda]"]
     assert project.stamp == "1"
 
@@ -143,16 +147,28 @@ def test_cuda_decides_and_is_remembered_also_where_venv_exists(project):
     project.make("install", "CUDA=1")
     assert project.installed == []
 
-    libraries = (
-        "nvidia-nccl-cu12==2.27.7\nnvidia-nccl-cu13==2.28.9\nnumpy==2.4.6\nnvidia-ml-py==1\n"
+    project.has(
+        "nvidia-nccl-cu12==2.32.3", "nvidia-nccl-cu13==2.29.7", "nvidia-ml-py==1", "numpy==2"
     )
-    (project.folder / "libraries").write_text(libraries, encoding="utf-8")
     assert "removing NVIDIA's CUDA libraries\n" in project.make("runs", "CUDA=0").stdout
     assert project.installed == [PINS]
-    assert "-m pip uninstall -qq -y nvidia-nccl-cu12" in project.called
+    assert "-m pip uninstall -qq -y nvidia-nccl-cu12 nvidia-nccl-cu13" in project.called
     assert project.called[-1] == "-m gan.generate --list"
     assert project.stamp == "0"
     assert mine.exists()
+
+
+def test_pytorchs_libraries_do_not_replace_those_of_tensorflow(project):
+    (project.folder / "experiments").mkdir()
+    (project.folder / "experiments" / "requirements.txt").touch()
+    again = f"{PINS.removesuffix('-r requirements.txt')}--force-reinstall --no-deps"
+    project.has("nvidia-cublas-cu12==12.9", "nvidia-cudnn-cu12==9.28", "nvidia-nccl-cu12==2.32")
+    project.make(".venv/experiments", "CUDA=1")
+    assert project.installed[-1] == f"{again} nvidia-cudnn-cu12==9.28 nvidia-nccl-cu12==2.32"
+    project.has("nvidia-cudnn-cu13==9.20")  # without TensorFlow's, PyTorch's stay
+    project.make(".venv/experiments", "CUDA=0")
+    assert project.installed[-1].endswith("-r experiments/requirements.txt")
+    assert not any("uninstall" in call for call in project.called)
 
 
 def test_the_libraries_taken_out_are_those_that_tensorflow_names():
