@@ -12,7 +12,7 @@ LENGTH = $(if $(STEPS),--steps $(STEPS))
 SCRIPTS := report growth scale overview classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits
 COMPARISONS := bench parity reproduce-documents
 
-.PHONY: help install FORCE generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults lint format clean clean-runs
+.PHONY: help install FORCE generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults test-gpu lint format clean clean-runs
 
 # `make` prints the lines that begin with `#:`.
 help:
@@ -52,13 +52,16 @@ two-workers: .venv/installed
 study-%: .venv/installed
 	@.venv/bin/python experiments/study.py $* $(LENGTH) $(ARGS)
 
-#:   bench, parity     compare speed and steps with the documents' own code (half an hour)
+#:   bench, parity     compare speed and steps with the documents' own code (half an hour);
+#:                     where there is a GPU, bench measures its speeds
 #:   growth, scale     measure larger batches, images and files, or several devices (20 minutes)
 #:   report            write the stored figures into the pages
 #:   other experiments: reproduce-documents, overview, classifier, ranked-sampling,
 #:                     optimal-discriminator, frozen-discriminator, drawn-digits
 $(SCRIPTS): .venv/installed
-$(COMPARISONS): .venv/experiments
+parity reproduce-documents: .venv/experiments
+# On a GPU, bench needs no other code. PyTorch brings CUDA libraries of its own.
+bench: .venv/$(if $(wildcard /proc/driver/nvidia/gpus/* /usr/lib/wsl/lib/nvidia-smi),installed,experiments)
 $(SCRIPTS) $(COMPARISONS):
 	@.venv/bin/python experiments/$(subst -,_,$@).py $(ARGS)
 
@@ -78,6 +81,10 @@ test-page: .venv/installed
 #:   test-faults       kill, damage and misuse the commands (half an hour)
 test-faults: .venv/installed
 	@.venv/bin/python tests/faults.py $(ARGS)
+
+#:   test-gpu          show that a GPU is used, and is exact (10 minutes; without a GPU nothing)
+test-gpu: .venv/installed
+	@.venv/bin/python tests/gpu.py $(ARGS)
 
 #:   lint              check style, format and the direction of imports
 lint: .venv/installed

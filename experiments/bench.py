@@ -4,10 +4,16 @@ The limit is the time that the matrix products and convolutions of a step would 
 greatest speed measured here. Contenders (contenders.py) take turns, each in its own process. A
 figure is the median over the rounds of the ratio within a round: reference/benchmark.json.
 
-    python experiments/bench.py [--rounds N] [--seconds S] [--others] [DESIGN ...]
+On a machine with a GPU it measures the GPU instead: each design in float32, TF32 and bfloat16, with
+and without XLA and op determinism, without the documents' code: reference/gpu.json. There,
+`--devices cpu` measures the CPU.
+
+    python experiments/bench.py [--rounds N] [--seconds S] [--others] [--devices cpu] [DESIGN ...]
 """
 
 import argparse
+import importlib.util
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +22,16 @@ from pathlib import Path
 from statistics import median
 
 from documents import DOCUMENTS
+from on_gpu import (
+    KINDS,
+    VARIANTS,
+    check_card,
+    keep_part,
+    label,
+    others,
+    speed_table,
+    this_card,
+)
 from results import REFERENCE, check_machine, store, stored
 from speed import Contender, medians, seconds_of, take_turns, train
 from tables import table
@@ -23,11 +39,13 @@ from tables import table
 from gan.cli import run_command
 from gan.designs import DESIGNS, find_recipe
 from gan.recipe import positive_float, positive_int
+from gan.support.errors import UserError
 
 RESULT = REFERENCE / "benchmark.json"
 PRECISIONS = ("float32", "bfloat16")
 CONTENDERS = str(Path(__file__).with_name("contenders.py"))
 PARTS = ("training", "start_up", "sampling", "whole_run")
+CPU_TURNS, GPU_TURNS = (7, 4.0), (5, 1.0)  # rounds and seconds
 
 
 def compare(name: str, rounds: int, seconds: float) -> dict:
@@ -140,13 +158,49 @@ def times_document(figures: dict, precision: str) -> str:
     return f"{median(times):.2g} ({times[0]:.2g} to {times[-1]:.2g})"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("designs", nargs="*", choices=[[], *DOCUMENTS], default=[])
-    parser.add_argument("--rounds", type=positive_int, default=7)
-    parser.add_argument("--seconds", type=positive_float, default=4.0)
-    parser.add_argument("--others", action="store_true", help="all except the training speed")
-    options = parser.parse_args()
+def compare_on_gpu(name: str, rounds: int, seconds: float) -> dict[str, list[dict]]:
+    """Return the rounds of each format: the steps per second of each variant, None if it fails."""
+    result = {}
+    for kind in KINDS:
+        contenders = {}
+        for variant in VARIANTS:
+            try:
+                contenders[label(*variant)] = Contender(CONTENDERS, name, "gpu", kind, *variant)
+            except RuntimeError as error:  # it has printed why
+                print(f"{name}, {kind}, {label(*variant)}: {error}", flush=True)
+        turns = take_turns(contenders, rounds, seconds)
+        result[kind] = [dict.fromkeys(label(*each) for each in VARIANTS) | turn for turn in turns]
+        for contender in contenders.values():
+            contender.end()
+    return result
+
+
+def bench_gpu(options: argparse.Namespace) -> None:
+    """Measure the designs on the first GPU; in a rehearsal on the CPU, and store nothing."""
+    card = before = {}
+    if not options.rehearse:
+        card = this_card()
+        before = others("checks") if options.designs else {}  # the speed of other designs stays
+        check_card(others("speed") | before, card)
+    designs, started = before.get("speed", {}).get("designs", {}), time.monotonic()
+    for name in options.designs or DESIGNS:
+        designs[name] = compare_on_gpu(name, options.rounds, options.seconds)
+        print(*speed_table({name: designs[name]}).splitlines()[2:], sep="\n", flush=True)
+    print(speed_table(designs))
+    if options.rehearse:
+        print("a rehearsal on the CPU; nothing is kept")
+        return
+    found = {"seconds": round(time.monotonic() - started), "designs": designs}
+    keep_part("speed", "make bench", card, found)
+
+
+def bench_cpu(options: argparse.Namespace) -> None:
+    """Measure everything else: on the CPU, beside the documents' own code."""
+    if not all(map(importlib.util.find_spec, ("tf_keras", "torch"))):
+        raise UserError(
+            "the documents' own code needs Keras 2 and PyTorch: make .venv/experiments; beside a "
+            "GPU do this in a second clone, as PyTorch's CUDA libraries may replace TensorFlow's"
+        )
     result = stored(RESULT, {"training": {}})
     if options.designs or options.others:
         check_machine(result)
@@ -161,6 +215,34 @@ def main() -> int:
     print(training_table(result["training"]))
     if "start_up" in result:
         print(other_table(result), sep="\n")
+
+
+def has_gpu() -> bool:
+    from gan.support.tensorflow import tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("designs", nargs="*", choices=[[], *DOCUMENTS], default=[])
+    parser.add_argument("--rounds", type=positive_int, help="default: 7, on a GPU 5")
+    parser.add_argument("--seconds", type=positive_float, help="of a turn; default: 4, on a GPU 1")
+    parser.add_argument("--others", action="store_true", help="on the CPU, all except the training")
+    parser.add_argument("--devices", choices=("cpu",), help="measure the CPU beside a GPU")
+    text = "measure as on a GPU, but on the CPU, and keep nothing: it tests this script"
+    parser.add_argument("--rehearse", action="store_true", help=text)
+    options = parser.parse_args()
+    on_gpu = options.rehearse or (options.devices != "cpu" and has_gpu())
+    if on_gpu and options.others:
+        raise UserError("--others is measured on the CPU: give --devices cpu, too")
+    rounds, seconds = GPU_TURNS if on_gpu else CPU_TURNS
+    options.rounds, options.seconds = options.rounds or rounds, options.seconds or seconds
+    if on_gpu:
+        bench_gpu(options)
+    else:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # for the contenders
+        bench_cpu(options)
     return 0
 
 

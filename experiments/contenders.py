@@ -9,10 +9,13 @@ import numpy as np
 from documents import DOCUMENTS
 from speed import contend, rate_of, seconds_of, steps_of
 
+from gan import design as base
 from gan.cli.outputs import Outputs, write
 from gan.data import batches, load_images
 from gan.designs import build_design
+from gan.devices.strategy import choose_strategy
 from gan.evaluation.sampling import CHUNK, draw_samples
+from gan.support.exact import set_gpu_kernels
 from gan.support.tensorflow import tf
 
 SAMPLES = 10_000
@@ -21,8 +24,10 @@ CONVOLUTIONS = {"Conv2D": (0, 1, 2), "Conv2DBackpropInput": (3, 1, 2)}
 CONVOLUTIONS["Conv2DBackpropFilter"] = (0, 3, 2)
 
 
-def start(name: str, who: str) -> tuple[dict, object]:
+def start(name: str, who: str, *options: str) -> tuple[dict, object]:
     """Return what a contender says first, and its function of seconds."""
+    if who == "gpu":
+        return {}, gpu_steps(name, *options)
     if who == "limit":
         return {}, machine_speed()
     if who == "document":
@@ -33,6 +38,17 @@ def start(name: str, who: str) -> tuple[dict, object]:
     design = build_design(name, images.shape[1:], precision=who)
     run = steps_of(design, images)
     return count_operations(design), run
+
+
+def gpu_steps(name: str, kind: str, compiler: str, determinism: str):
+    """Return `steps_of` a design on the first GPU; the options are those of `on_gpu`."""
+    choose_strategy(1)
+    set_gpu_kernels(determinism == "deterministic", tf32="TF32" in kind)
+    images = load_images().images
+    design = build_design(name, images.shape[1:], precision=kind.split(",")[0])
+    base.XLA_DEVICES = ("CPU", "GPU")  # this shows whether XLA pays there
+    type(design).compile_with_xla = compiler == "XLA"
+    return steps_of(design, images)
 
 
 def count_operations(design) -> dict[str, float]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import bench
 import frozen_discriminator
+import on_gpu
 import optimal_discriminator
 import parity
 import ranked_sampling
@@ -109,6 +110,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "few-photos": few_photos,
     "start-from": start_from,
     "faults": faults,
+    "gpu": lambda: on_gpu.text(stored(on_gpu.RESULT, {})),
     "frozen": lambda: frozen_discriminator.text(stored(frozen_discriminator.RESULT)),
     "fashion": fashion,
     "theory": lambda: optimal_discriminator.text(stored(optimal_discriminator.RESULT)),

@@ -75,12 +75,23 @@ def stored(path: Path, otherwise: dict | None = None) -> dict:
     return json.loads(path.read_bytes()) if path.exists() or otherwise is None else otherwise
 
 
+def with_origin(command: str, result: dict) -> dict:
+    """Return `result` with the command, date and machine that it comes from."""
+    origin = {"command": command, "date": date.today().isoformat(), "machine": machine()}
+    return origin | result | origin
+
+
+def keep(path: Path, result: dict) -> None:
+    """Write `result` as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
 def store(path: Path, command: str, result: dict) -> dict:
     """Write `result` as JSON, with its command, date and machine; return all that is written."""
-    origin = {"command": command, "date": date.today().isoformat(), "machine": machine()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(origin | result | origin, indent=2) + "\n", encoding="utf-8")
-    return origin | result | origin
+    result = with_origin(command, result)
+    keep(path, result)
+    return result
 
 
 def with_run(runs: Sequence[dict], run: dict) -> list[dict]:

@@ -65,17 +65,23 @@ class Place:
     """A folder for runs with small data, and the bytes of a run that nothing befell."""
 
     def __init__(
-        self, folder: Path, length: int = LENGTH, design: str = "dense-sgd", start_from: str = ""
+        self,
+        folder: Path,
+        length: int = LENGTH,
+        design: str = "dense-sgd",
+        start_from: str = "",
+        options: tuple = (),
     ) -> None:
         self.folder, self.length, self.design = folder, length, design
         self.name = f"{design} from {start_from}" if start_from else design
         self.settings = CONVOLUTIONAL_SETTINGS if design in CONVOLUTIONAL else SETTINGS
         self.settings += ("--start-from", start_from) if start_from else ()
+        self.settings += options
         self.data = folder / "small.npz"
         np.savez(self.data, x_train=draw_digits(200, seed=1)[0])
         started = time.monotonic()
-        whole = self.train(self.fresh("whole"))
-        expect(finish(whole)[0] == 0, "the undisturbed run failed")
+        code, _, err = finish(self.train(self.fresh("whole")))
+        expect(code == 0, f"the undisturbed run failed: {err[-300:]}")
         self.seconds = time.monotonic() - started  # of a whole run, start-up and all
         self.expected = written(folder / "whole")
 
@@ -91,10 +97,13 @@ class Place:
         expect(code == 0, f"the first part of {name} failed: {err}")
         return root, root / "experiments" / "run"
 
-    def train(self, root: Path, *more: object, **options) -> subprocess.Popen:
+    def words(self, root: Path, *more: object) -> list[str]:
+        """The arguments of `gan.train` for a run in `root`."""
         arguments = ("--root", root, "--name", "run", "--data", self.data, "--steps", self.length)
-        words = (self.design, *arguments, *self.settings, *more)
-        return start("train", *words, **options)
+        return [str(word) for word in (self.design, *arguments, *self.settings, *more)]
+
+    def train(self, root: Path, *more: object, **options) -> subprocess.Popen:
+        return start("train", *self.words(root, *more), **options)
 
     def goes_on(self, root: Path, said: str = "") -> None:
         """The same command must go on and end with the bytes of the undisturbed run."""
