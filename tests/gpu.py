@@ -28,6 +28,7 @@ from faults import check_complete  # it finds what the next lines import
 from on_gpu import check_card, keep_part, others, this_card
 from processes import (
     CONVOLUTIONAL,
+    CONVOLUTIONAL_LENGTH,
     LENGTH,
     REPOSITORY,
     Lost,
@@ -81,8 +82,9 @@ class Trial:
     def place(self, design: str) -> Place:
         """The place for runs of `design` on one GPU."""
         if design not in self.places:
-            length = 1000 if design in CONVOLUTIONAL else LENGTH  # more than until a first kill
-            length = length if self.gpus else length // 25
+            length = LENGTH  # more than a run has after its first checkpoint
+            if design in CONVOLUTIONAL:
+                length = 1000 if self.gpus else CONVOLUTIONAL_LENGTH
             folder = self.fresh(f"place-{design}")
             self.places[design] = Place(folder, length, design, options=("--devices", 1))
         return self.places[design]
