@@ -9,7 +9,7 @@ CODE := gan experiments tests
 LENGTH = $(if $(STEPS),--steps $(STEPS))
 
 # Each is a file in experiments/. Those in the second line need Keras 2 and PyTorch.
-SCRIPTS := report growth scale overview classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits
+SCRIPTS := report growth scale overview losses classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits
 COMPARISONS := bench parity reproduce-documents
 
 .PHONY: help install FORCE generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults test-gpu lint format clean clean-runs
@@ -56,6 +56,7 @@ study-%: .venv/installed
 #:                     where there is a GPU, bench measures its speeds
 #:   growth, scale     measure larger batches, images and files, or several devices (20 minutes)
 #:   report            write the stored figures into the pages
+#:   losses            train the short runs of the guide's "What the losses say" (15 minutes)
 #:   other experiments: reproduce-documents, overview, classifier, ranked-sampling,
 #:                     optimal-discriminator, frozen-discriminator, drawn-digits
 $(SCRIPTS): .venv/installed
