@@ -1,7 +1,7 @@
 """Show what the losses say, with short runs that have what people ask about: `make losses`
 
 A case is something that people see, and two parts: a run that shows it, and the same training after
-a change, or later. gan.train trains the runs, and 2,000 images of each are measured. Writes
+a change, or later. gan.train trains the runs, and 10,000 images of each are measured. Writes
 reference/losses.json and draws images/reference/losses.png. What was trained and measured before is
 not done again. Takes 15 minutes on 2 cores.
 """
@@ -21,14 +21,16 @@ from tables import cell, heading, table
 
 from gan.cli import run_command
 from gan.evaluation.measure import Comparison, draw
+from gan.evaluation.metrics import IMAGES_MEASURED
 from gan.pictures.curves import LN2, read_metrics
 from gan.pictures.grid import save_grid
 from gan.runs import Run
 
 RESULT, PLOT = REFERENCE / "losses.json", PICTURES / "losses.png"
-MEASURED, DRAWN = 2000, 12  # images for the figures, and in the picture
+DRAWN = 12  # images of a run in the picture
 POINTS, LAST = 120, 100  # of a curve; steps before a measurement, whose mean losses are stored
-SHOWN = ("frechet_distance", "recall", "coverage")
+TICKS = (0, 0.5, 1, 2, 5, 10, 100, 1000)
+SHOWN = ("frechet_distance", "precision", "recall", "coverage")
 
 
 class Part(NamedTuple):
@@ -70,7 +72,7 @@ def complete(part: Part, training: StudyRun, comparison) -> dict:
     steps, picture = part.steps, pictured(training.run.name, part.steps)
     if not (picture.exists() and training.measured(steps)):
         design = training.train(steps)
-        images = draw(training.run, design, steps, count=MEASURED)[1]
+        images = draw(training.run, design, steps)[1]
         save_grid(picture, images[:DRAWN], zoom=1, columns=DRAWN)
         training.remember(steps, {"figures": comparison.figures_of_features(images)})
     log, found = read_metrics(training.run.metrics), training.measured(steps)
@@ -85,7 +87,7 @@ def complete(part: Part, training: StudyRun, comparison) -> dict:
         "date": found["date"],
         "commit": found["commit"],
         "cores": training.run.config().get("cores"),
-        "at_the_end": {key: float(values[-LAST:].mean()) for key, values in losses.items()},
+        "losses": {name: float(values[-LAST:].mean()) for name, values in losses.items()},
         "figures": found["figures"],
         "curves": {name: curve(values) for name, values in losses.items()},
     }
@@ -100,26 +102,26 @@ def text(result: dict) -> str:
     """Return a Markdown table with two rows for each case."""
     rows = []
     for title, parts in result["cases"].items():
-        for part in parts:
-            losses = [f"{part['at_the_end'][key]:.3f}" for key in ("d_loss", "g_loss")]
-            figures = [cell(part["figures"], measure) for measure in SHOWN]
-            digits = part["figures"]["digits"]
-            most = f"{max(digits):.0%} are {np.argmax(digits)}"
-            command = f"`{part['design']} {part['options']}`"
-            rows.append([title, part["about"], command, *losses, *figures, most])
-            title = None
-    floor = [cell(result["floor"], measure) for measure in SHOWN]
-    digits = result["floor"]["digits"]
-    most = f"{max(digits):.0%} are {np.argmax(digits)}"
-    rows.append(["real images", None, None, None, None, *floor, most])
-    headings = ["what you see", "run", "`gan.train`", "`d_loss`", "`g_loss`"]
+        for part, shown in zip(parts, (title, None), strict=True):
+            run = f"{part['about']}: `{part['design']} {part['options']}`"
+            losses = [f"{part['losses'][name]:.3f}" for name in ("d_loss", "g_loss")]
+            rows.append([shown, run, *losses, *cells(part["figures"])])
+    rows.append([None, "real images", None, None, *cells(result["floor"])])
+    headings = ["what you see", "run", "`d_loss`", "`g_loss`"]
     return table([*headings, *map(heading, SHOWN), "most frequent digit"], rows)
 
 
+def cells(figures: dict) -> list[str]:
+    """The cells of a row that say how good the images are."""
+    digits = figures["digits"]
+    most = f"{np.argmax(digits)}: {max(digits):.0%}"
+    return [*(cell(figures, measure) for measure in SHOWN), most]
+
+
 def plot(result: dict) -> None:
-    """Draw the losses of each case: of its first run, or of the longer one if both are one run."""
+    """Draw for each case the losses of its first run, or of all of it if both parts are one run."""
     figure = Figure(figsize=(12, 9.5), layout="constrained")
-    places = figure.subfigures(2, 2, hspace=0.04, wspace=0.04).flat
+    places = figure.subfigures(2, 2, hspace=0.06, wspace=0.05).flat
     for place, (title, parts) in zip(places, result["cases"].items(), strict=True):
         shown = parts[1] if parts[0]["run"] == parts[1]["run"] else parts[0]
         losses, *strips = place.subplots(3, 1, height_ratios=(5, 1, 1))
@@ -127,9 +129,14 @@ def plot(result: dict) -> None:
         for color, (name, values) in zip(("C0", "C1"), shown["curves"].items(), strict=True):
             losses.plot(steps, values, color, linewidth=1.6, label=name)
         losses.axhline(LN2, color="0.4", linestyle=":", label="0.69, ln 2")
+        losses.set_yscale("symlog", linthresh=1)  # linear up to 1, then logarithmic
         losses.set(xlim=(0, shown["steps"]), ylim=(0, None), xlabel="step")
+        top = losses.get_ylim()[1]
+        losses.set_yticks([tick for tick in TICKS if tick < top])
+        losses.minorticks_off()
+        losses.yaxis.set_major_formatter("{x:,g}")
         losses.set_title(title, loc="left", fontweight="bold")
-        losses.legend(loc="upper right", frameon=False)
+        losses.legend(loc="best", frameon=False)
         losses.grid(alpha=0.3)
         for axis, part in zip(strips, parts, strict=True):
             with Image.open(pictured(part["run"], part["steps"])) as picture:
@@ -142,15 +149,17 @@ def plot(result: dict) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.parse_args()
-    comparison = Comparison(real_mnist())
     origin = {"commit": commit(), "date": date.today().isoformat()}
+    comparison = Comparison(real_mnist())
     cases = {}
     for title, parts in CASES.items():
         cases[title] = []
         for part in parts:
             training = StudyRun(part.row, 0, REPOSITORY, origin=origin)
             cases[title].append(complete(part, training, comparison))
-    result = store(RESULT, "make losses", {"cases": cases, "floor": comparison.floor(MEASURED)})
+    result = store(
+        RESULT, "make losses", {"cases": cases, "floor": comparison.floor(IMAGES_MEASURED)}
+    )
     print(text(result))
     plot(result)
     return 0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import bench
 import frozen_discriminator
+import losses
 import on_gpu
 import optimal_discriminator
 import parity
@@ -111,6 +112,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "start-from": start_from,
     "faults": faults,
     "gpu": lambda: on_gpu.text(stored(on_gpu.RESULT, {})),
+    "losses": lambda: losses.text(stored(losses.RESULT)),
     "frozen": lambda: frozen_discriminator.text(stored(frozen_discriminator.RESULT)),
     "fashion": fashion,
     "theory": lambda: optimal_discriminator.text(stored(optimal_discriminator.RESULT)),

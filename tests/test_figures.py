@@ -4,11 +4,15 @@ import importlib
 import re
 from statistics import mean
 
+import losses
 import pytest
 import report
 import reproductions
+from results import stored
 
+from gan import train
 from gan.designs import DESIGNS
+from gan.pictures.curves import LN2
 
 
 @pytest.mark.parametrize("path", report.PAGES, ids=lambda path: path.name)
@@ -40,3 +44,38 @@ def test_every_table_stands_on_a_page():
     pages = "".join(path.read_text(encoding="utf-8") for path in report.PAGES)
     marks = [re.findall(rf"<!-- {end}([a-z-]+) -->", pages) for end in ("", "/")]
     assert sorted(marks[0]) == sorted(marks[1]) == sorted(report.TABLES)
+
+
+def test_the_runs_of_the_guide_show_what_it_says_of_losses():
+    result = stored(losses.RESULT)
+    assert list(result["cases"]) == list(losses.CASES)
+    won, near, rises, alike = result["cases"].values()
+
+    def distances(parts):
+        return [part["figures"]["frechet_distance"] for part in parts]
+
+    for parts in (won, near, rises, alike):
+        assert distances(parts)[1] < 0.75 * distances(parts)[0]  # the change, or time, helped
+    assert won[0]["losses"]["d_loss"] < 0.001 < 100 < won[0]["losses"]["g_loss"]
+    for part in near:
+        assert abs(part["losses"]["d_loss"] - LN2) < 0.1
+    assert rises[0]["run"] == rises[1]["run"]
+    assert rises[0]["steps"] < rises[1]["steps"]
+    assert rises[0]["losses"]["g_loss"] < rises[1]["losses"]["g_loss"]
+    at_first = rises[1]["curves"]["d_loss"]  # a mean of 50 steps each
+    assert at_first[1] < 0.05
+    assert min(at_first[7:]) > 0.5
+    figures = alike[0]["figures"]
+    assert max(figures["recall"], figures["coverage"]) < 0.01
+    assert figures["precision"] > 0.9
+    assert alike[0]["losses"]["d_loss"] < 0.1 < 1 < alike[0]["losses"]["g_loss"]
+
+
+def test_the_losses_of_the_guide_are_of_the_runs_that_make_trains():
+    for parts in zip(losses.CASES.values(), stored(losses.RESULT)["cases"].values(), strict=True):
+        for part, found in zip(*parts, strict=True):
+            options = f"{part.row.options} --steps {part.steps}".strip()
+            assert (part.row.design, options) == (found["design"], found["options"])
+            assert train.parse([part.row.design, *options.split()]).steps == found["steps"]
+            assert {len(curve) for curve in found["curves"].values()} == {losses.POINTS}
+    assert losses.PLOT.stat().st_size < 400_000
