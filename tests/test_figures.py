@@ -65,9 +65,9 @@ def test_the_runs_of_the_guide_show_what_it_says_of_losses():
     at_first = rises[1]["curves"]["d_loss"]  # a mean of 50 steps each
     assert at_first[1] < 0.05
     assert min(at_first[7:]) > 0.5
-    figures = alike[0]["figures"]
-    assert max(figures["recall"], figures["coverage"]) < 0.01
-    assert figures["precision"] > 0.9
+    for part in (alike[0], rises[0]):
+        assert max(part["figures"]["recall"], part["figures"]["coverage"]) < 0.02
+        assert part["figures"]["precision"] > 0.9
     assert alike[0]["losses"]["d_loss"] < 0.1 < 1 < alike[0]["losses"]["g_loss"]
 
 
