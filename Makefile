@@ -145,13 +145,16 @@ WITHOUT_CUDA = libraries=$$($(RUN) pip freeze | sed -n 's/^\(nvidia-[^=]*-cu1[0-
 # Makes .venv, unless it is there and its Python runs, and installs into it what requirements.txt
 # names. The file .venv/installed holds 1 if NVIDIA's libraries are in, else 0; it is not there
 # while pip works, so that the next `make` repeats what failed or was stopped.
-.venv/installed: requirements.txt $(if $(PYTHON)$(CUDA),FORCE)
-	@case "$$(uname -sm), CUDA=$$CUDA" in \
+# A variable CUDA of the environment may be another program's, and hold a path.
+CUDA_WANTED = $(if $(findstring command,$(origin CUDA)),$(CUDA),$(filter 0 1,$(CUDA)))
+.venv/installed: requirements.txt $(if $(PYTHON)$(CUDA_WANTED),FORCE)
+	@case "$$(uname -sm), CUDA=$(CUDA_WANTED)" in \
 	  "Darwin x86_64"*) \
 	    echo "error: TensorFlow has no packages for Macs with an Intel processor" >&2; exit 2;; \
-	  *" CUDA=" | *" CUDA=0" | Linux*" CUDA=1") ;; \
-	  *" CUDA=1") echo "error: CUDA exists on Linux and WSL2 only; leave CUDA=1 out" >&2; exit 2;; \
-	  *) echo "error: CUDA must be 0 or 1, not '$$CUDA'" >&2; exit 2;; \
+	  *" CUDA=" | *" CUDA=0" | "Linux x86_64"*" CUDA=1") ;; \
+	  *" CUDA=1") echo "error: TensorFlow uses CUDA on Linux and WSL2 on x86 only;" \
+	    "leave CUDA=1 out" >&2; exit 2;; \
+	  *) echo "error: CUDA must be 0 or 1, not '$(CUDA_WANTED)'" >&2; exit 2;; \
 	esac
 	@if here=$$(.venv/bin/python -c '$(WHICH)' 2>/dev/null); then \
 	  [ -z "$(CHOSEN)" ] || [ "$$here" = "$$("$(CHOSEN)" -c '$(WHICH)' 2>/dev/null)" ] || { \
@@ -169,9 +172,9 @@ WITHOUT_CUDA = libraries=$$($(RUN) pip freeze | sed -n 's/^\(nvidia-[^=]*-cu1[0-
 	echo "error: no Python 3.11, 3.12 or 3.13 with venv among: $$*." \
 	  "Install one (on Debian also python3-venv), or name it: make PYTHON=/path/to/python" >&2; \
 	exit 2
-	@before=$$(cat $@ 2>/dev/null); cuda=$${CUDA:-$$before}; \
+	@before=$$(cat $@ 2>/dev/null); cuda=$(CUDA_WANTED); cuda=$${cuda:-$$before}; \
 	if [ -z "$$cuda" ]; then \
-	  if [ "$$(uname -s)" = Linux ] && gpus=$$(nvidia-smi -L 2>/dev/null) && \
+	  if [ "$$(uname -sm)" = "Linux x86_64" ] && gpus=$$(timeout 10 nvidia-smi -L 2>/dev/null) && \
 	    echo "$$gpus" | grep -q "^GPU "; then cuda=1; else cuda=0; fi; \
 	fi; \
 	if [ "$$cuda" = "$$before" ] && [ -z "$(filter requirements.txt,$?)" ]; then exit 0; fi; \

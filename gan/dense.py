@@ -148,9 +148,9 @@ class GAN(Design):
     ) -> Outcome:
         """Train like the document's `train(epochs, batch_size=128, sample_interval=50)`.
 
-        `epochs` is the document's word for steps. With it, a GAN that was built without settings of
-        its own takes the document's other defaults; else they are the recipe's. `options`: see
-        `Design.train`.
+        `epochs` is the document's word for steps. With it, a new `GAN()` or `SGDGAN()` without
+        settings of its own takes the document's other defaults. In all other cases they are the
+        recipe's, also for a design from `build_design`. `options`: see `Design.train`.
         """
         if epochs is not None:
             if steps is not None:

@@ -15,7 +15,7 @@ from gan.data.fit import FitModel
 from gan.layers.defaults import keras_defaults
 from gan.layers.plain import KerasFiles
 from gan.layers.precision import format_of, precision
-from gan.layers.seeding import digest, first_weights
+from gan.layers.seeding import digest, first_values, first_weights
 from gan.recipe import Recipe, checked, image_shape_of, override, seed_number
 from gan.support.errors import UserError
 from gan.support.memory import memory_errors
@@ -27,7 +27,7 @@ XLA_DEVICES = ("CPU",)
 class Outcome(NamedTuple):
     """How a training ended: `done` of `total` steps, `trained` of them in this call, in `seconds`.
 
-    `stopped_by` is the signal that ended it early, or None.
+    `stopped_by` is the signal that ended it early, or None; `signal` also one that came too late.
     """
 
     done: int
@@ -35,6 +35,7 @@ class Outcome(NamedTuple):
     trained: int
     seconds: float
     stopped_by: int | None
+    signal: int | None = None
 
 
 class Design(KerasFiles, FitModel):
@@ -82,11 +83,12 @@ class Design(KerasFiles, FitModel):
                 self.build_nets()
             self.d_optimizer, self.g_optimizer = self.build_optimizers()
             self.build_other_variables()
-        self.first_weights = digest(self.net_weights)  # those of the seed
-        states = [each for each in self.all_variables if "float" not in each.dtype]
-        self.first_states = [(each, each.numpy()) for each in states]  # dropout's, counts of steps
-        self.first_average = digest(self.averages)
-        self.source = None  # where loaded weights come from; see gan.runs.start
+        self.first_weights, self.first_average = digest(self.net_weights), digest(self.averages)
+        rates = [optimizer.learning_rate for optimizer, _ in self.optimizers]
+        kept = {id(each) for each in (*self.net_weights, *rates)}
+        others = [each for each in self.all_variables if id(each) not in kept]
+        self.first_states = first_values(others)  # of dropout and of the optimizers
+        self.source = self.source_folder = None  # of loaded weights: see gan.runs.weights
         self.average_warms_up = True  # see gan.training.average
         self.loss_means = [keras.metrics.Mean(name) for name in self.loss_names]
         self.built = True
@@ -196,12 +198,6 @@ class Design(KerasFiles, FitModel):
             raise UserError("no averaged generator: average_decay is 0; set average_decay above 0")
         return self.averages
 
-    def begin_average(self) -> None:
-        """Prepare the averages for a training that begins with the current weights."""
-        self.average_warms_up = digest(self.net_weights) == self.first_weights
-        if digest(self.averages) == self.first_average:  # else they were loaded
-            self.start_average()
-
     def start_average(self) -> None:
         """Set the averages to G's current variables."""
         if self.averages:
@@ -239,6 +235,6 @@ class Design(KerasFiles, FitModel):
         if images is not None:
             options["dataset"] = of_array(images)
         outcome = Training(self, **options).train()
-        if outcome.stopped_by and not return_when_stopped:
-            signal.raise_signal(outcome.stopped_by)
+        if outcome.signal and not return_when_stopped:
+            signal.raise_signal(outcome.signal)
         return outcome

@@ -194,6 +194,9 @@ def report(run: Run, outcome: Outcome, options: argparse.Namespace) -> None:
         more = f", more than {outcome.total:,}" if outcome.done > outcome.total else ""
         say(f"run {run.name!r} is finished: it has {outcome.done:,} steps{more}")
         say(f"  extend    {longer} --steps {2 * outcome.done}")
+        start = run.config().get("start")
+        if start and not options.start_from:
+            command += f" --start-from {start['run']}" if start["run"] else ""
         say(f"  restart   {command} --fresh")
     last = " (the last one is final.png)" if run.grid("final").exists() else ""
     say(f"  pictures  {shown_path(run.images)}/{last}")

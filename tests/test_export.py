@@ -102,6 +102,7 @@ def test_figures_of_a_kept_checkpoint_are_not_those_of_the_run(copy, tmp_path, c
     (x_train, _), (x_test, _) = draw_digits(300, seed=1), draw_digits(200, seed=2)
     np.savez(tmp_path / "mnist.npz", x_train=x_train, x_test=x_test)
     words = ("--root", copy, "--name", "long", "--data", tmp_path / "mnist.npz", "--count", 100)
+    words += ("--against", "mnist")
     run = Run("long", copy)
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file()}
     for options in ((), ("--json", tmp_path / "a.json")):

@@ -14,7 +14,7 @@ from conftest import REPOSITORY
 from gan.designs import DESIGNS
 
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-TOOLS = ("sh", "cat", "cp", "mkdir", "rm", "sed", "grep", "du")  # no flock: macOS has none
+TOOLS = ("sh", "cat", "cp", "mkdir", "rm", "sed", "grep", "du", "timeout")  # no flock: as macOS
 NO_GPU = "echo 'NVIDIA-SMI has failed because it could not find a driver'; exit 9"
 GPU = "echo 'GPU 0: NVIDIA L4 (UUID: GPU-x)'"
 PYTHON = """
@@ -142,6 +142,8 @@ def test_cuda_decides_and_is_remembered_also_where_venv_exists(project):
     project.make("install")  # as it was said once, though there is a GPU
     assert (project.installed, project.stamp) == ([PINS], "0")
 
+    project.make("install", CUDA="/usr/local/cuda")  # of another program
+    assert project.installed == []
     project.make("install", CUDA="1")
     assert (project.installed, project.stamp) == ([f"{PINS} tensorflow[and-cuda]"], "1")
     project.make("install", "CUDA=1")
@@ -177,12 +179,16 @@ def test_the_libraries_taken_out_are_those_that_tensorflow_names():
     assert all(re.fullmatch(r"nvidia-[^=]*-cu12", name) for name in names)
 
 
+X86 = "error: TensorFlow uses CUDA on Linux and WSL2 on x86 only; leave CUDA=1 out"
+
+
 @pytest.mark.parametrize(
     ("system", "cuda", "line"),
     [
         ("Linux x86_64", "yes", "error: CUDA must be 0 or 1, not 'yes'"),
         ("Darwin arm64", "1 0", "error: CUDA must be 0 or 1, not '1 0'"),
-        ("Darwin arm64", "1", "error: CUDA exists on Linux and WSL2 only; leave CUDA=1 out"),
+        ("Darwin arm64", "1", X86),
+        ("Linux aarch64", "1", X86),
         ("Darwin x86_64", "", "error: TensorFlow has no packages for Macs with an Intel processor"),
         (
             "Darwin x86_64",

@@ -13,7 +13,7 @@ from gan.data.download import PUBLISHED
 from gan.data.images import ARRAY
 from gan.designs import DESIGNS, find_recipe
 from gan.evaluation.against import fitting
-from gan.recipe import LENGTH
+from gan.recipe import LENGTH, PRECISIONS
 from gan.runs.run import REPOSITORY, Run
 from gan.support.errors import BAD_INPUT, RunError, UserError
 from gan.support.files import shown_path
@@ -54,10 +54,10 @@ def command_line(module: str, *arguments: str) -> str:
 def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[str, str]]:
     """The next commands after `done` of `total` steps, as pairs (purpose, command).
 
-    There is none for a design that only a script knows, no training for data that only a script
-    has, and no measuring of images to which no real ones fit.
+    There is none for a design or a precision that only a script knows, no training that only a
+    script can continue, and no measuring of images to which no real ones fit.
     """
-    if config["design"] not in DESIGNS:
+    if config["design"] not in DESIGNS or config.get("precision", "float32") not in PRECISIONS:
         return []
     root = [] if run.root == REPOSITORY else ["--root", str(run.root)]
     name = ["--name", run.name, *root]
@@ -80,4 +80,12 @@ def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[s
     if real := fitting(config["data"]):
         title = PUBLISHED[real].title
         commands.append((f"measure it against {title}:", command_line("evaluate", *name)))
-    return commands[1:] if config["data"]["source"] == ARRAY else commands
+    return commands[1:] if needs_a_script(config) else commands
+
+
+def needs_a_script(config: dict) -> bool:
+    """Whether only a script can continue a run: with its data, optimizers or frozen layers."""
+    rates = [each.get("learning_rate") for each in (config.get("optimizers") or {}).values()]
+    usual = config["recipe"]["learning_rate"]
+    own_rate = any(not isinstance(rate, float) or abs(rate / usual - 1) > 1e-6 for rate in rates)
+    return config["data"]["source"] == ARRAY or own_rate or bool(config.get("frozen"))

@@ -24,12 +24,12 @@ def choose_strategy(
     computes anything. Raises UserError if there are fewer GPUs, or if the workers do not connect or
     do not agree.
     """
-    found = tf.config.list_physical_devices("GPU")
+    found = tf.config.get_visible_devices("GPU")  # a script may have chosen some
     count = None if devices == "cpu" else devices
     if count and found and count > len(found):
         raise UserError(f"--devices {count}, but this machine has {len(found)} GPU(s)")
     used = [] if devices == "cpu" else found[:count]
-    if found:
+    if used != found:
         _set(lambda: tf.config.set_visible_devices(used, "GPU"), devices)
     if cluster := read_cluster():
         if count and count > 1 and not used:
@@ -37,8 +37,8 @@ def choose_strategy(
                 "without GPUs a worker has one device; leave out --devices, or start more workers"
             )
         here = gpus.describe(used) if used else "a CPU"
-        kinds = " and ".join(gpus.names(used)) or "a CPU"  # the same in all workers
-        meet(cluster, {**(shared or {}), "devices": kinds}, connect_seconds)
+        count = f"{len(used)} GPU(s)" if used else "a CPU"
+        meet(cluster, {**(shared or {}), "devices": count}, connect_seconds)
         gone = "error: a worker stopped while TensorFlow connected them; start all workers again"
         with watchdog(SURPLUS_SECONDS, gone):
             strategy = tf.distribute.MultiWorkerMirroredStrategy()

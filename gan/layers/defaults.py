@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from gan.support.tensorflow import keras
 
-LOCK = threading.RLock()  # Keras' settings, and Python's random state, are those of all threads
+LOCK = threading.RLock()  # Keras' settings are those of all threads
 
 
 @contextmanager
@@ -15,13 +15,12 @@ def keras_defaults() -> Iterator[None]:
 
     The user's own settings are restored at the end. Other threads wait for the end.
     """
-    LOCK.acquire()
-    before = keras.config.image_data_format(), keras.config.epsilon()
-    keras.config.set_image_data_format("channels_last")
-    keras.config.set_epsilon(1e-7)
-    try:
-        yield
-    finally:
-        keras.config.set_image_data_format(before[0])
-        keras.config.set_epsilon(before[1])
-        LOCK.release()
+    with LOCK:
+        before = keras.config.image_data_format(), keras.config.epsilon()
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_epsilon(1e-7)
+        try:
+            yield
+        finally:
+            keras.config.set_image_data_format(before[0])
+            keras.config.set_epsilon(before[1])

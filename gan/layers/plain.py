@@ -59,7 +59,8 @@ class KerasFiles:
         write for other models only, and if the file cannot be written.
         """
         path = str(filepath)
-        if zipped is not False and not path.endswith(".keras") and not path.startswith("hf://"):
+        is_folder = zipped is False and not path.lower().endswith((".h5", ".hdf5"))
+        if not (is_folder or path.endswith(".keras") or path.startswith("hf://")):
             raise UserError(
                 f"a design is saved in a file that ends in .keras, not in {path!r}; "
                 "save_nets(folder) writes its two nets for plain Keras"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def make_config(design: Design, dataset: Dataset) -> dict:
-    """The content of a run's config.json: everything that its bytes depend on."""
+    """The content of a run's config.json: what its bytes depend on, as far as it can be read."""
     from gan.support.exact import cores, is_deterministic, uses_tf32
     from gan.support.gpus import cuda_libraries
     from gan.support.tensorflow import keras, tf
@@ -26,17 +27,20 @@ def make_config(design: Design, dataset: Dataset) -> dict:
     recipe = dataclasses.asdict(design.recipe)
     if design.precision in PRECISIONS:  # a global policy of Keras may have set another than asked
         recipe["precision"] = design.precision
-    optimizers = {}
-    for net, optimizer in (("d", design.d_optimizer), ("g", design.g_optimizer)):
-        settings_of = optimizer.get_config() | {"class": type(optimizer).__name__}
-        optimizers[net] = {name: value for name, value in settings_of.items() if name != "name"}
     return {
         "design": design.name,
         "recipe": recipe,
         "seed": design.seed,
         "start": None,  # see gan.runs.start
         "precision": design.precision,
-        "optimizers": optimizers,
+        "optimizers": optimizers_of(design),
+        "frozen": [  # layers that a script keeps from training
+            f"{net.name} {number}"
+            for net in (design.generator, design.discriminator)
+            for number, layer in enumerate(net.layers)
+            if layer.weights and not layer.trainable
+        ],
+        "xla": design.uses_xla,
         "data": {
             "source": dataset.source,
             "name": dataset.name,
@@ -61,6 +65,31 @@ def make_config(design: Design, dataset: Dataset) -> dict:
             "cuda": cuda_libraries(),
         },
     }
+
+
+def optimizers_of(design: Design) -> dict:
+    """The class and the settings of D's and of G's optimizer, as JSON has them."""
+    found = {}
+    for net, optimizer in (("d", design.d_optimizer), ("g", design.g_optimizer)):
+        settings = {}
+        with suppress(NotImplementedError):  # a schedule of the user's own
+            settings = optimizer.get_config()
+        found[net] = {"class": type(optimizer).__name__, **_plain(settings)}
+    return found
+
+
+def _plain(value: object) -> object:
+    """`value` as JSON has it: without names, which count up, and without the code of functions."""
+    match value:
+        case {"class_name": "__lambda__" | "function"}:
+            return "a function"
+        case dict():
+            return {str(name): _plain(each) for name, each in value.items() if name != "name"}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case None | bool() | int() | float() | str():
+            return value
+    return value.item() if hasattr(value, "item") else type(value).__name__
 
 
 def devices_of(design: Design) -> str:
@@ -100,10 +129,12 @@ def identity(config: dict) -> dict:
     recipe = {name: value for name, value in settings(config).items() if name not in FREE}
     own = {"design": config["design"], "seed": config["seed"], **recipe}
     own["precision"] = config.get("precision", recipe["precision"])  # older runs have one only
+    own["frozen"] = config.get("frozen", [])
     for net, optimizer in (config.get("optimizers") or {}).items():
         own |= {f"{net}_optimizer's {name}": value for name, value in optimizer.items()}
     start = config.get("start")
-    return own | {"start": start and start["digest"], "data": config["data"]["digest"]}
+    own["start"] = start and (start["digest"], start.get("average"))
+    return own | {"data": config["data"]["digest"]}
 
 
 def describe_start(start: dict | None) -> str:
@@ -112,7 +143,8 @@ def describe_start(start: dict | None) -> str:
         return "the weights of its seed"
     if start["run"] is None:
         return f"weights that a script set (digest {start['digest'][:8]})"
-    steps = f" after {start['steps']:,} steps" if start["steps"] else ""
+    count = start["steps"]
+    steps = f" after {count:,} step{'s' if count > 1 else ''}" if count else ""
     return f"the weights of {start['run']}{steps}"
 
 
@@ -121,11 +153,10 @@ def difference(old: dict, new: dict) -> str | None:
     was, now = identity(old), identity(new)
     if was["start"] != now["start"]:
         return f"{describe_start(old.get('start'))}, not {describe_start(new.get('start'))}"
-    known = {name for name in (*now, *was) if "_optimizer's" not in name}
-    if old.get("optimizers") and new.get("optimizers"):  # older runs do not say
-        known = {*now, *was}
-    for name in filter(known.__contains__, [*now, *was]):
-        if name != "data" and was.get(name) != now.get(name):
+    for name in [*now, *was]:
+        # Versions of Keras, and older runs, may not have a setting of an optimizer.
+        known = name in was and name in now if "_optimizer's" in name else name != "data"
+        if known and was.get(name) != now.get(name):
             return f"{name} {was.get(name)}, not {now.get(name)}"
     if was["data"] == now["data"]:
         return None
@@ -161,6 +192,10 @@ def changes(old: dict, new: dict, has_average: bool) -> Iterator[str]:
         if was is not None and now is not None and was != now:
             on, off = ("on", "off") if was else ("off", "on")
             yield f"the run was trained with {what} {on}, and goes on with {what} {off}"
+    was = old.get("xla", new["xla"])
+    if devices == new["devices"] and was != new["xla"]:
+        how = {True: "with XLA", False: "without XLA"}
+        yield f"the run was trained {how[was]}, and goes on {how[new['xla']]}; its bytes may differ"
     before, decay = (each["recipe"].get("average_decay") for each in (old, new))
     if decay and not has_average:
         yield "the average of G's weights begins here"

@@ -175,5 +175,5 @@ def load(
     if average and not has_average(trained, steps):
         raise UserError(f"{trained.title}: no averaged generator was kept; leave out --average")
     name = SHIPPED + trained.name if isinstance(trained, Shipped) else trained.name
-    remember_source(design, name, steps)
+    remember_source(design, name, trained.folder, steps)
     return design, steps

@@ -64,6 +64,7 @@ def _weights(variables: Sequence) -> list:
     return [variable for variable in variables if "float" in variable.dtype]
 
 
-def remember_source(design: Design, name: str, steps: int) -> None:
-    """Note that the current weights of `design` are those of `name` after `steps` steps."""
+def remember_source(design: Design, name: str, folder: Path, steps: int) -> None:
+    """Note that `design` has the weights of `name`, which lie in `folder`, after `steps` steps."""
+    design.source_folder = folder
     design.source = {"run": name, "steps": steps, "digest": digest(design.net_weights)}

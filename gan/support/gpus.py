@@ -1,5 +1,6 @@
 """The GPUs of this machine: their names, and why TensorFlow lists none although there is one."""
 
+import functools
 import importlib.metadata
 import os
 import re
@@ -12,7 +13,8 @@ from pathlib import Path
 from gan.support.tensorflow import tf
 
 DRIVER = Path("/proc/driver/nvidia/gpus")  # on Linux: a folder for each GPU
-SECONDS = 120  # at most, for nvidia-smi or TensorFlow to answer
+CARD = Path("/dev/nvidia0")  # absent in a container that was started without its GPU
+SECONDS = {"nvidia-smi": 10, sys.executable: 120}  # at most, to answer
 # What TensorFlow logs while it starts: a level (information, warning or error) and a sentence.
 LOGGED = re.compile(r"^(?:[\d-]+ [\d:.]+: )?([IWE])[ \d].*?\] *(.*)$", re.MULTILINE)
 ABOUT_GPUS = re.compile(r"^(?!.*factory)(?=.*(gpu|cuda|dlopen|dlerror))", re.IGNORECASE)
@@ -38,7 +40,8 @@ def describe(gpus: Sequence) -> str:
 
 def are_hidden() -> bool:
     """Whether the user keeps programs from using the GPUs."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+    return first in ("", "-1", "NoDevFiles")
 
 
 def nvidia_gpus() -> list[str]:
@@ -57,7 +60,13 @@ def why_unused() -> str | None:
     if not (found := nvidia_gpus()) or are_hidden():
         return None
     reason = "; ".join(_tensorflows_reasons()) or "it does not say why"
-    if cuda_libraries():
+    if not tf.test.is_built_with_cuda():
+        advice = "this TensorFlow was built without CUDA; use one for Linux on x86"
+    elif not _nvidia_smi("-L") and not CARD.exists():
+        advice = "a container must be given the GPU, for instance with docker run --gpus all"
+    elif os.environ.get("CUDA_VISIBLE_DEVICES"):
+        advice = "check the variable CUDA_VISIBLE_DEVICES, which chooses GPUs"
+    elif cuda_libraries():
         advice = "check the driver with nvidia-smi; TensorFlow may need a newer one"
     elif Path(sys.prefix).name == ".venv":
         advice = "`make install CUDA=1` installs the CUDA libraries that TensorFlow needs"
@@ -71,12 +80,13 @@ def why_unused() -> str | None:
 
 
 def cuda_libraries() -> str:
-    """The installed CUDA libraries and their versions: "cublas 12.9.1.4, cudnn ..."; "" if none."""
-    found = {}
-    for each in importlib.metadata.distributions():
-        if match := re.fullmatch(r"nvidia-(.+?)(-cu\d+)?", each.name or ""):
-            found[match[1]] = each.version
-    return ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
+    """The installed CUDA libraries that TensorFlow names: "cublas 12.9.1.4, ..."; "" if none."""
+    found = []
+    for requirement in importlib.metadata.requires("tensorflow") or ():
+        if match := re.match(r"(nvidia-([a-z-]+?)(?:-cu\d+)?)[^a-z0-9-].*and-cuda", requirement):
+            with suppress(importlib.metadata.PackageNotFoundError):
+                found.append(f"{match[2]} {importlib.metadata.version(match[1])}")
+    return ", ".join(sorted(found))
 
 
 def driver() -> str | None:
@@ -91,16 +101,17 @@ def _query(*fields: str) -> list[list[str]]:
     return [row for row in rows if len(row) == len(fields)]
 
 
+@functools.cache
 def _nvidia_smi(*arguments: str) -> str:
-    """What nvidia-smi prints; "" if it is not there or fails."""
+    """What nvidia-smi prints; "" if it is not there, fails or hangs."""
     with suppress(OSError, subprocess.SubprocessError):
         return _run(["nvidia-smi", *arguments], check=True).stdout.strip()
     return ""
 
 
 def _run(command: list[str], **options: object) -> subprocess.CompletedProcess:
-    pipes = {"capture_output": True, "text": True, "errors": "replace", "timeout": SECONDS}
-    return subprocess.run(command, **pipes, **options)
+    pipes = {"capture_output": True, "text": True, "errors": "replace"}
+    return subprocess.run(command, timeout=SECONDS[command[0]], **pipes, **options)
 
 
 def _tensorflows_reasons() -> list[str]:

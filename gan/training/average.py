@@ -7,6 +7,7 @@ because the two nets push the weights back and forth.
 from collections.abc import Callable
 
 from gan.design import Design
+from gan.layers.seeding import digest
 from gan.support.tensorflow import keras, tf
 
 STEPS_PER_AVERAGE = 20  # steps between updates: each update reads and writes all of G
@@ -56,8 +57,11 @@ class KeepAverage(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.waiting = 0  # steps since the last update
+        design = self.model
         if not self.steps_done:
-            self.model.begin_average()
+            design.average_warms_up = digest(design.net_weights) == design.first_weights
+            if digest(design.averages) == design.first_average:  # else they were loaded
+                design.start_average()
 
     @property
     def steps_done(self) -> int:

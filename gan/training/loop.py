@@ -7,7 +7,7 @@ one compiled call, stop after any step, and continue later with the same result,
 
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,9 @@ from gan.pictures.board import Board
 from gan.pictures.curves import read_metrics
 from gan.pictures.gallery import Gallery
 from gan.runs.checkpoints import are_finite
-from gan.runs.config import changes, make_config
+from gan.runs.config import make_config
 from gan.runs.run import CHECKPOINT_SECONDS, Run
-from gan.runs.start import begin_training, start_of
+from gan.runs.start import Beginning, build_exchanged_optimizers
 from gan.runs.trained import Shipped
 from gan.runs.weights import remember_source
 from gan.support.errors import UserError
@@ -92,13 +92,14 @@ class Training:
             self.check()
             if self.warning:
                 warn(self.warning)
-            with self.lock():
-                first = self.resume()
-                outcome = Outcome(first, self.total, 0, 0.0, None)
-                if first < self.total:
-                    outcome = self.loop(first)
-        remember_source(self.design, self.run.name, outcome.done)
-        return outcome
+            with self.run.locked() if self.workers.is_chief else nullcontext():
+                self.done = first = self.resume()
+                try:
+                    if first >= self.total:
+                        return Outcome(first, self.total, 0, 0.0, None)
+                    return self.loop(first)
+                finally:
+                    remember_source(self.design, self.run.name, self.run.folder, self.done)
 
     def check(self) -> None:
         """Raise UserError unless the run can begin, or continue with these settings."""
@@ -106,16 +107,14 @@ class Training:
         strategy = design.distribute_strategy
         if not strategy.extended.variable_created_in_scope(design.generator.variables[0].value):
             raise UserError("this design was built outside of strategy.scope(); build it inside")
+        build_exchanged_optimizers(design)
         if not self.workers.is_chief:
             return
         begins = self.fresh or not checkpoints.steps()
-        self.config["start"] = start_of(design, self.run, begins, self.start_from)
+        self.beginning = Beginning(design, self.run, begins, self.start_from)
+        self.config["start"] = self.beginning.start
         if not self.fresh:
             self.run.check(self.config)
-
-    def lock(self) -> AbstractContextManager:
-        """Keep other processes from training the run, as long as the context lasts."""
-        return self.run.locked() if self.workers.is_chief else nullcontext()
 
     def resume(self) -> int:
         """Load the newest checkpoint in all workers, and say what changed. Returns its steps."""
@@ -125,9 +124,9 @@ class Training:
             if first:  # a kill may have come before this was written
                 self.write_board(run.checkpoints.path(first) / "metrics.csv", first)
             else:
-                begin_training(self.design, run, self.config, say)
-        [first, warms_up] = workers.agree(first, self.config["start"] is None)
-        self.design.average_warms_up = bool(warms_up)
+                self.beginning.prepare(self.config, say)
+        [first, starts] = workers.agree(first, self.config["start"] is not None)
+        self.design.average_warms_up = not starts
         workers.copy_from_chief([*self.design.all_variables, *self.design.averages])
         if first >= self.total:
             return first
@@ -136,8 +135,7 @@ class Training:
         if first:
             say(f"going on after step {first:,}")
             if workers.is_chief:
-                has_average = run.checkpoints.has_average(first)
-                for line in changes(run.config(), self.config, has_average):
+                for line in self.beginning.changes(first, self.config):
                     say(line)
         return first
 
@@ -171,13 +169,15 @@ class Training:
                 steps_per_call = pace(steps_per_call, end - done, time.monotonic() - call_started)
                 with what_is_left(done, saved):
                     self.record(done, end, values, begins=done == first)
-                done = end
+                self.done = done = end
                 if self.workers.is_chief:
                     means = values.mean(axis=0)
                     report.update(done, dict(zip(self.design.loss_names, means, strict=True)))
-            self.workers.agree(done)  # wait: to the others, a worker that ends early looks dead
+            # Wait: to the others, a worker that ends early looks dead.
+            _, came = self.workers.agree(done, stopped_by() or 0)
         seconds = time.monotonic() - started
-        return Outcome(done, self.total, done - first, seconds, stop if done < self.total else None)
+        stopped_by = stop if done < self.total else None
+        return Outcome(done, self.total, done - first, seconds, stopped_by, came or None)
 
     def is_kept(self, done: int) -> bool:
         """Whether the recipe asks for a checkpoint after `done` steps that is never deleted.

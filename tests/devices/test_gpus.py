@@ -1,5 +1,6 @@
 """GPUs, with stand-ins for TensorFlow's list of them and for nvidia-smi."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def nvidia_smi(tmp_path, monkeypatch):
         program.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        gpus._nvidia_smi.cache_clear()
 
     return install
 
@@ -127,6 +129,8 @@ def test_some_gpus_or_none_are_taken(nvidia_smi, tensorflow_lists):
     visible = tensorflow_lists(*["NVIDIA L4"] * 3)
     assert distribute.choose_strategy(2)[0] == ["GPU:0", "GPU:1"]
     assert len(visible) == 2
+    assert distribute.choose_strategy()[0] == ["GPU:0", "GPU:1"]  # those that are visible
+    visible = tensorflow_lists(*["NVIDIA L4"] * 3)
     with pytest.raises(UserError, match=r"--devices 4, but this machine has 3 GPU\(s\)"):
         distribute.choose_strategy(4)
     chosen, said = distribute.choose_strategy("cpu")
@@ -205,8 +209,13 @@ def test_why_a_gpu_is_not_used_is_told(nvidia_smi, monkeypatch, log, reason):
     monkeypatch.setattr(gpus, "cuda_libraries", lambda: "cudnn 9.1")
     assert "check the driver with nvidia-smi" in gpus.why_unused()
     assert distribute.choose_strategy()[1].endswith("; its GPU is not used")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert gpus.why_unused() is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "99")
+    assert "check the variable CUDA_VISIBLE_DEVICES" in gpus.why_unused()
+    monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: False)  # on ARM
+    assert "built without CUDA" in gpus.why_unused()
+    for hidden in ("", "-1", "-1,0", "NoDevFiles"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert gpus.why_unused() is None
     assert distribute.choose_strategy()[1].endswith("; CUDA_VISIBLE_DEVICES hides GPUs")
 
 
@@ -217,6 +226,20 @@ def test_a_machine_without_an_nvidia_gpu_is_told_nothing(nvidia_smi, monkeypatch
     assert gpus.why_unused() is None
     (tmp_path / "driver" / "0000:01:00.0").mkdir(parents=True)  # a driver, and no nvidia-smi
     assert "has an NVIDIA GPU (0000:01:00.0)" in gpus.why_unused()
+    monkeypatch.setattr(gpus, "CARD", tmp_path / "nvidia0")
+    assert "a container must be given the GPU" in gpus.why_unused()
+
+
+def test_an_nvidia_smi_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nsleep 60\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setitem(gpus.SECONDS, "nvidia-smi", 0.1)
+    monkeypatch.setattr(gpus, "DRIVER", tmp_path / "driver")
+    gpus._nvidia_smi.cache_clear()
+    assert gpus.nvidia_gpus() == []
+    gpus._nvidia_smi.cache_clear()
 
 
 @pytest.mark.slow
@@ -226,12 +249,19 @@ def test_tensorflows_real_reason_is_found(nvidia_smi):
 
 
 def test_cuda_libraries_are_recorded(monkeypatch):
-    installed = [
-        SimpleNamespace(name=name, version="9.1")
-        for name in ("numpy", "nvidia-cudnn-cu12", "nvidia-cublas", None)
-    ]
-    monkeypatch.setattr(gpus.importlib.metadata, "distributions", lambda: installed)
-    assert gpus.cuda_libraries() == "cublas 9.1, cudnn 9.1"
+    """Those that TensorFlow names, and not PyTorch's, or nvidia-ml-py of some tool."""
+    installed = {"numpy": "2", "nvidia-cudnn-cu12": "9.1", "nvidia-cublas-cu12": "12.5"}
+    installed |= {"nvidia-ml-py": "12.5", "nvidia-cudnn-cu13": "9.2"}
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert gpus.cuda_libraries() == "cublas 12.5, cudnn 9.1"
+    del installed["nvidia-cudnn-cu12"], installed["nvidia-cublas-cu12"]
+    assert gpus.cuda_libraries() == ""
 
 
 # -- a run on a GPU, with the CPU in its place ---------------------------------------------------
@@ -456,7 +486,7 @@ def test_a_config_of_an_older_version_says_nothing_of_gpus(tmp_path):
         "deterministic": None,
         "tf32": None,
     }
-    new |= {"versions": {"python": "3.13", "cuda": "cudnn 9.1"}, "recipe": {}}
+    new |= {"xla": True, "versions": {"python": "3.13", "cuda": "cudnn 9.1"}, "recipe": {}}
     old = {name: new[name] for name in ("cores", "recipe")} | {"versions": {"python": "3.13"}}
     assert list(config.changes(old, new, has_average=True)) == []
     on_gpu = new | {"devices": "1 GPU (NVIDIA L4)", "cores": None}

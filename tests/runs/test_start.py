@@ -1,6 +1,7 @@
 """A run says what it is: the weights it began with, its precision, its optimizers."""
 
 import copy
+import random
 import shutil
 import signal
 import threading
@@ -12,13 +13,14 @@ import tensorflow as tf
 from conftest import built, contents, refusal, run_here
 
 from gan import train
+from gan.cli.commands import next_commands
 from gan.data.digits import draw_digits
 from gan.dense import GAN
 from gan.designs import build_design
 from gan.layers.seeding import digest
 from gan.runs import Run, load
 from gan.runs.config import changes, difference
-from gan.support.errors import UserError
+from gan.support.errors import RunError, UserError
 from gan.training.average import KeepAverage
 
 SHAPE = (12, 12, 1)
@@ -26,6 +28,10 @@ IMAGES = draw_digits(64, seed=1)[0][:, 8:20, 8:20, np.newaxis]
 SMALL = {"image_shape": SHAPE, "batch_size": 8}
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
+
+
+def slow(*values: object):
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 @pytest.fixture
@@ -111,12 +117,20 @@ def test_fit_keeps_the_averages_that_were_loaded(trained):
     assert new.average_warms_up
 
 
+def in_memory(design):
+    """The same weights, with an optimizer and a state of dropout that were used."""
+    values = [variable.numpy() for variable in design.net_weights]
+    design.fit(IMAGES[:8], epochs=1, verbose=0)
+    for variable, value in zip(design.net_weights, values, strict=True):
+        variable.assign(value)
+
+
 def other_weights(design):
     design.generator.variables[0].assign(design.generator.variables[0] + 1.0)
 
 
 def fitted(design):
-    design.fit(IMAGES[:8], epochs=1, verbose=0)
+    design.fit(IMAGES[:8], epochs=1, verbose=0)  # moves the averages, too
 
 
 @pytest.mark.parametrize("change", [pytest.param(other_weights, marks=pytest.mark.slow), fitted])
@@ -125,7 +139,8 @@ def test_weights_that_a_script_has_changed_are_recorded(change, place, capsys):
     change(design)
     wanted = digest(design.net_weights)
     design.train(steps=1, images=IMAGES, run=place("run"))
-    assert place("run").config()["start"] == {"run": None, "steps": None, "digest": wanted}
+    start = place("run").config()["start"]
+    assert (start["run"], start["steps"], start["digest"]) == (None, None, wanted)
     said = f"weights that a script set (digest {wanted[:8]})"
     assert f"start   {said}\n" in capsys.readouterr().out
     assert design.g_optimizer.iterations.numpy() == 1  # begun anew
@@ -133,24 +148,78 @@ def test_weights_that_a_script_has_changed_are_recorded(change, place, capsys):
     assert again.train(steps=2, images=IMAGES, run=place("run")).trained == 1
 
     other_weights(again)
-    with pytest.raises(
-        UserError, match=f"started with {said[:20]}.* not weights that a script set"
-    ):
-        again.train(steps=3, images=IMAGES, run=place("run"))
+    again.train(steps=3, images=IMAGES, run=place("run"))
+    said = "it goes on from its checkpoint; not used: weights that a script set (digest "
+    assert said in capsys.readouterr().out
 
 
-def test_a_run_of_its_seed_does_not_go_on_from_other_weights(trained, place):
+def test_a_run_that_goes_on_says_which_weights_it_does_not_use(trained, place, capsys):
     run = place("run")
     design = built("dense-sgd", **SMALL)
     assert design.train(steps=1, images=IMAGES, run=run).trained == 1
     assert design.train(steps=2, images=IMAGES, run=run).trained == 1  # its own weights
     assert load(run)[0].train(steps=3, images=IMAGES, run=run).trained == 1
-    message = "run 'run' was started with the weights of its seed, not the weights of first after 3"
-    with pytest.raises(UserError, match=message):
-        load(trained)[0].train(steps=4, images=IMAGES, run=run)
+    assert "not used" not in capsys.readouterr().out
+    assert load(trained)[0].train(steps=4, images=IMAGES, run=run).trained == 1
+    said = "it goes on from its checkpoint; not used: the weights of first after 3 steps"
+    assert said in capsys.readouterr().out
+    with pytest.raises(UserError, match="with the weights of its seed, not the weights of first"):
+        build_design("dense-sgd", **SMALL).train(
+            steps=5, images=IMAGES, run=run, start_from=trained
+        )
     with pytest.raises(UserError, match="the weights of run 'run', which would be deleted"):
         load(run)[0].train(steps=4, images=IMAGES, run=run, fresh=True)
-    assert run.checkpoints.steps()[-1] == 3
+    assert run.checkpoints.steps()[-1] == 4
+
+
+def test_seed_weights_are_begun_with_new_optimizers_and_states(place):
+    runs = [place("used"), place("new")]
+    for run in runs:
+        design = build_design("dcgan", **SMALL)
+        if run.name == "used":
+            in_memory(design)
+        design.train(steps=1, images=IMAGES, run=run)
+        assert run.config()["start"] is None
+    assert contents(runs[0]) == contents(runs[1])
+
+
+def test_a_training_that_failed_can_be_repeated_in_python(place, monkeypatch, capsys):
+    design, run = build_design("dense-sgd", **SMALL), place("run")
+    design.train(steps=2, images=IMAGES, run=run)
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "log", raise_disk_full)
+        with pytest.raises(RunError, match="fix this, then repeat the command"):
+            design.train(steps=4, images=IMAGES, run=run)
+    design.train(steps=4, images=IMAGES, run=run)
+    again, other = build_design("dense-sgd", **SMALL), place("other")
+    again.train(steps=4, images=IMAGES, run=other)
+    assert contents(run) == contents(other)
+    assert "not used" not in capsys.readouterr().out
+
+
+def raise_disk_full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_weights_that_are_no_numbers_are_refused_before_anything_is_deleted(place):
+    design, run = build_design("dense-sgd", **SMALL), place("run")
+    design.train(steps=1, images=IMAGES, run=run)
+    design.generator.variables[0].assign(design.generator.variables[0] * np.nan)
+    for options in ({"run": run, "fresh": True}, {"run": place("new")}):
+        with pytest.raises(UserError, match="weights are NaN or infinite; build a new design"):
+            design.train(steps=2, images=IMAGES, **options)
+    assert run.checkpoints.steps() == [1]
+    assert not place("new").folder.exists()
+
+
+def test_an_exchanged_optimizer_trains_loaded_weights(trained, place):
+    design, run = load(trained)[0], place("run")
+    design.d_optimizer, design.g_optimizer = (keras.optimizers.Adam(1e-3) for _ in range(2))
+    assert design.train(steps=1, images=IMAGES, run=run).trained == 1
+    assert run.config()["optimizers"]["d"]["class"] == "Adam"
+    assert design.train(steps=2, images=IMAGES, run=run).trained == 1
+    commands = [name for name, _ in next_commands(run, run.config(), 2, 2)]
+    assert not any("train" in name for name in commands)  # the command could not go on
 
 
 def test_designs_built_in_several_threads_have_the_weights_of_their_seeds():
@@ -160,7 +229,13 @@ def test_designs_built_in_several_threads_have_the_weights_of_their_seeds():
     def build(seed: int) -> None:
         found[seed] = digest(build_design("dense-sgd", SHAPE, seed).net_weights)
 
+    def make_layers() -> None:
+        while len(found) < len(seeds):
+            keras.layers.Dense(3)
+            random.random()
+
     threads = [threading.Thread(target=build, args=(seed,)) for seed in seeds]
+    threads.append(threading.Thread(target=make_layers))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -219,7 +294,7 @@ def test_it_saves_after_its_first_step_as_it_could_not_begin_again(command, tmp_
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--start-from", "second"), "run 'second' cannot start from itself"),
+        (("--start-from", "second"), "no trained run 'second' in"),
         (("--start-from", "shipped-dense-sgd"), "has other nets (dense-sgd, 28x28x1, latent_dim 1"),
         (("--start-from", "first", "--latent-dim", 50), "than this design (dense-sgd, 12x12x1, la"),
     ],
@@ -240,10 +315,6 @@ def test_shipped_weights_can_be_trained_on(place, capsys):
     assert (start["run"], start["steps"]) == ("shipped-dense-sgd", 10_000)
     for average, loaded in zip(design.averages, before, strict=True):
         np.testing.assert_array_equal(average, loaded)
-
-
-def slow(*values: object):
-    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 # -- what was computed -----------------------------------------------------------------------------
@@ -302,12 +373,46 @@ def test_another_strategy_is_said(place, capsys):
     assert "is with OneDeviceStrategy; its bytes may differ" in capsys.readouterr().out
 
 
+def test_frozen_layers_are_recorded(place):
+    design, run = build_design("dense-sgd", **SMALL), place("run")
+    design.discriminator.layers[1].trainable = False
+    design.train(steps=1, images=IMAGES, run=run)
+    assert run.config()["frozen"] == ["discriminator 1"]
+    with pytest.raises(UserError, match=r"frozen \['discriminator 1'\], not \[\]"):
+        build_design("dense-sgd", **SMALL).train(steps=2, images=IMAGES, run=run)
+
+
+class Halving(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule without get_config."""
+
+    def __call__(self, step):
+        return 0.1 / (1.0 + tf.cast(step, tf.float32))
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        lambda: keras.optimizers.schedules.PiecewiseConstantDecay((1, 5), (0.1, 0.2, 0.3)),
+        slow(Halving),
+        slow(lambda: lambda: 0.1),
+    ],
+)
+def test_any_learning_rate_is_recorded_and_goes_on(rate, place):
+    for steps in (1, 2):
+        design = build_design("dense-sgd", **SMALL)
+        design.d_optimizer, design.g_optimizer = (
+            keras.optimizers.SGD(rate(), clipnorm=np.float32(1)) for _ in range(2)
+        )
+        assert design.train(steps=steps, images=IMAGES, run=place("run")).trained == 1
+
+
 def one_device() -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy("CPU:0")
 
 
 # Values of a config that may be others when a run goes on, because no step depends on them.
-FREE = {"recipe.steps", "recipe.epochs", "data.source", "data.name", "data.images"}
+FREE = {"recipe.steps", "recipe.epochs"}
+FREE |= {f"data.{name}" for name in ("source", "name", "images", "published")}
 FREE |= {f"data.{name}" for name in ("resized_to", "background", "subfolders", "skip_damaged")}
 FREE |= {"start.run", "start.steps"}  # its digest says what it was; the images' digest, too
 FREE |= {"versions.cuda"}  # no part of a CPU's work
@@ -324,7 +429,7 @@ def leaves(config: dict, before: str = ""):
 
 def test_each_item_of_a_config_is_held_or_said(trained):
     config = trained.config()
-    config["start"] = {"run": "a", "steps": 1, "digest": "b"}
+    config["start"] = {"run": "a", "steps": 1, "digest": "b", "average": "c"}
     config |= {"deterministic": True, "tf32": False}
     silent = set()
     for path in leaves(config):
@@ -333,10 +438,9 @@ def test_each_item_of_a_config_is_held_or_said(trained):
         part = other
         for each in outer:
             part = part[each]
-        # Of the same type: a recipe checks its values.
-        part[name] = {bool: True, int: 99, float: 0.25}.get(type(part[name]), "other")
-        if path in ("deterministic", "recipe.sync_batchnorm", "tf32"):
-            part[name] = not config.get(name, False)
+        old = part[name]  # a recipe checks the types of its values
+        others = {bool: not old, int: 99, float: 0.25}
+        part[name] = others.get(type(old), "x")
         if not difference(config, other) and not list(changes(config, other, has_average=True)):
             silent.add(path)
     assert silent == FREE
@@ -345,7 +449,8 @@ def test_each_item_of_a_config_is_held_or_said(trained):
 def test_a_config_of_an_older_version_goes_on(trained):
     new = trained.config()
     old = copy.deepcopy(new)
-    for name in ("start", "precision", "optimizers", "strategy", "devices", "cores"):
+    newer = ("start", "precision", "optimizers", "frozen", "xla", "strategy", "devices", "cores")
+    for name in newer:
         del old[name]
     assert difference(old, new) is None
     assert list(changes(old, new, has_average=True)) == []
@@ -372,7 +477,7 @@ def test_the_batch_size_of_the_recipe_stays(build, size, place, monkeypatch, cap
 
 
 class Outcome:
-    stopped_by = None
+    signal = None
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -398,3 +503,20 @@ def test_a_signal_takes_its_usual_course_after_the_run_is_saved(number, place, m
     finally:
         signal.signal(number, before)
     assert (outcome.stopped_by, outcome.done, len(came)) == (number, 2, 1)
+
+
+def test_a_signal_after_the_last_step_is_not_lost(place, monkeypatch):
+    def usual(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before, design = signal.signal(signal.SIGTERM, usual), built("dense-sgd", **SMALL)
+    monkeypatch.setattr(
+        "gan.pictures.gallery.Gallery.draw_final",
+        lambda self: signal.raise_signal(signal.SIGTERM),
+    )
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            design.train(steps=1, images=IMAGES, run=place("run"))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert place("run").checkpoints.steps() == [1]
