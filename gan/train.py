@@ -115,7 +115,9 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError("--against is only for --evaluate-every; gan.evaluate takes it, too")
     run = Run(options.name or options.design, options.root)
     config = None if options.fresh else run.config()
-    if options.start_from and (options.fresh or not run.checkpoints.steps()):
+    cluster = read_cluster()
+    is_chief = cluster is None or cluster.is_chief  # who alone reads runs
+    if options.start_from and is_chief and (options.fresh or not run.checkpoints.steps()):
         find_source(options.start_from, options.root).config()  # a wrong name, before TensorFlow
     dataset = load_dataset(options, config)
     if options.show_data:
@@ -169,8 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
         start_from=options.start_from,
         return_when_stopped=True,
     )
-    cluster = read_cluster()
-    if cluster is None or cluster.is_chief:
+    if is_chief:
         report(run, outcome, options)
     return 128 + outcome.stopped_by if outcome.stopped_by else 0
 
