@@ -86,6 +86,8 @@ def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[s
 def needs_a_script(config: dict) -> bool:
     """Whether only a script can continue a run: with its data, optimizers or frozen layers."""
     rates = [each.get("learning_rate") for each in (config.get("optimizers") or {}).values()]
-    usual = config["recipe"]["learning_rate"]
-    own_rate = any(not isinstance(rate, float) or abs(rate / usual - 1) > 1e-6 for rate in rates)
+    own_rate = any(
+        not isinstance(rate, float) or abs(rate / config["recipe"]["learning_rate"] - 1) > 1e-6
+        for rate in rates
+    )
     return config["data"]["source"] == ARRAY or own_rate or bool(config.get("frozen"))
