@@ -76,7 +76,8 @@ print(gan.generator(gan.generator.inputs[0]).shape)
 """
     home = str(tmp_path / "home")
     out, err = run(script, tmp_path, GAN_DATA=small_data, HOME=home, KERAS_HOME=home)
-    *lines, last = out.splitlines()
+    first, *lines, last = out.splitlines()
+    assert first == "here an epoch is a step: 4 of 8 images, 32 images in all"
     assert (last, err) == ("(None, 28, 28, 1)", "")
     assert all(line.startswith("step ") for line in lines)
     assert {path.name for path in tmp_path.iterdir()} == {"experiments", "images", "home"}
