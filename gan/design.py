@@ -236,5 +236,7 @@ class Design(KerasFiles, FitModel):
             options["dataset"] = of_array(images)
         outcome = Training(self, **options).train()
         if outcome.signal and not return_when_stopped:
+            if signal.getsignal(outcome.signal) is signal.SIG_IGN:  # as of a job with &
+                raise KeyboardInterrupt
             signal.raise_signal(outcome.signal)
         return outcome

@@ -505,6 +505,19 @@ def test_a_signal_takes_its_usual_course_after_the_run_is_saved(number, place, m
     assert (outcome.stopped_by, outcome.done, len(came)) == (number, 2, 1)
 
 
+def test_a_signal_that_the_process_ignores_ends_a_script_too(place, monkeypatch):
+    """A shell starts a job with & so; the training has stopped, so the script must not go on."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr(
+        "gan.pictures.gallery.Gallery.draw", lambda self, done: signal.raise_signal(signal.SIGINT)
+    )
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            built("dense-sgd", **SMALL).train(steps=9, images=IMAGES, run=place("run"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_signal_after_the_last_step_is_not_lost(place, monkeypatch):
     def usual(number: int, frame: object) -> None:
         raise KeyboardInterrupt
