@@ -181,3 +181,28 @@ def test_without_a_home_the_cache_is_in_the_temporary_folder(tmp_path, monkeypat
     else:
         monkeypatch.setenv("HOME", home and str(tmp_path / home))
     assert cache_folder() == (tmp_path if home != "" else type(tmp_path)("/")) / ".keras/datasets"
+
+
+@pytest.mark.parametrize(
+    "backend", ["module://not_here.backend_inline", pytest.param("agg", marks=pytest.mark.slow)]
+)
+def test_curves_are_drawn_in_the_commands_of_a_notebook(tmp_path, backend):
+    """A notebook sets MPLBACKEND to a module of its own Python."""
+    script = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from gan.pictures.curves import draw_curves
+columns = {name: np.ones(9) for name in ("step", "d_loss", "g_loss")}
+draw_curves(columns, Path(sys.argv[1]))
+print(os.environ["MPLBACKEND"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "curves.png"],
+        cwd=REPOSITORY,
+        env=os.environ | {"MPLBACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{backend}\n", "")
+    assert (tmp_path / "curves.png").exists()
