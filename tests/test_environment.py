@@ -184,14 +184,16 @@ def test_without_a_home_the_cache_is_in_the_temporary_folder(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "backend", ["module://not_here.backend_inline", pytest.param("agg", marks=pytest.mark.slow)]
+    "backend",
+    ["module://matplotlib_inline.backend_inline", pytest.param("agg", marks=pytest.mark.slow)],
 )
-def test_curves_are_drawn_in_the_commands_of_a_notebook(tmp_path, backend):
+def test_the_commands_of_a_notebook_start_and_draw_curves(tmp_path, backend):
     """A notebook sets MPLBACKEND to a module of its own Python."""
     script = """
 import os, sys
 from pathlib import Path
 import numpy as np
+from gan.support.tensorflow import keras
 from gan.pictures.curves import draw_curves
 columns = {name: np.ones(9) for name in ("step", "d_loss", "g_loss")}
 draw_curves(columns, Path(sys.argv[1]))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,24 +71,6 @@ def by_generator(evaluations: Sequence[dict]) -> dict[str, tuple[list[int], list
     return found
 
 
-@contextmanager
-def usable_backend() -> Iterator[None]:
-    """Let Matplotlib start although MPLBACKEND names a module that this Python does not have.
-
-    A notebook sets it for its own Python, and so for each command that a cell starts.
-    """
-    name = os.environ.get("MPLBACKEND", "")
-    package = name.removeprefix("module://").split(".")[0]
-    if name == package or importlib.util.find_spec(package):  # a usual name, or a module there
-        yield
-        return
-    del os.environ["MPLBACKEND"]
-    try:
-        yield
-    finally:
-        os.environ["MPLBACKEND"] = name
-
-
 def draw_curves(columns: Columns, picture: Path, evaluations: Sequence[dict] = ()) -> None:
     """Draw the `columns` of a log as the PNG `picture`: losses, accuracy, estimated divergence.
 
@@ -101,9 +80,8 @@ def draw_curves(columns: Columns, picture: Path, evaluations: Sequence[dict] = (
     the d_on_g notebook explains. The estimate is too low if D is not optimal, and too high if D
     has memorized its training images. Raises OSError.
     """
-    with usable_backend():
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure  # not pyplot: it keeps every figure in memory
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure  # not pyplot: it keeps every figure in memory
 
     if not len(columns["step"]):
         return

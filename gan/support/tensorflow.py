@@ -5,9 +5,11 @@ shown.
 """
 
 import functools
+import importlib.util
 import os
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from gan.support.errors import UserError
 from gan.support.files import keras_home
@@ -16,7 +18,25 @@ from gan.support.stderr import quiet_stderr
 XLA_FLAGS = "--xla_cpu_copy_insertion_use_region_analysis=true"
 
 
-with quiet_stderr():
+@contextmanager
+def usable_backend() -> Iterator[None]:
+    """Let Matplotlib, which Keras imports, start although MPLBACKEND names a missing module.
+
+    A notebook sets it for its own Python, and so for each command that a cell starts.
+    """
+    name = os.environ.get("MPLBACKEND", "")
+    package = name.removeprefix("module://").split(".")[0]
+    if name == package or importlib.util.find_spec(package):  # a usual name, or a module there
+        yield
+        return
+    del os.environ["MPLBACKEND"]
+    try:
+        yield
+    finally:
+        os.environ["MPLBACKEND"] = name
+
+
+with quiet_stderr(), usable_backend():
     try:
         import keras
     except Exception as error:
