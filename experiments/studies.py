@@ -30,6 +30,7 @@ class Row(NamedTuple):
     options: str = ""  # of gan.train
     seeds: int = 1
     grids: tuple[str, ...] = ()  # at these grids of seed 0, draw the averaged generator's, too
+    shares: tuple[Fraction, ...] = ()  # in place of the study's
     photos: int = 0  # train on a folder of so many images of the study's data
     script: str = ""  # has `add_design`, and trains in place of gan.train: a design of its own
 
@@ -43,7 +44,9 @@ class Study(NamedTuple):
     place: tuple[str, ...] = ("rows",)  # the keys in the file that lead to the titles
     data: str = "MNIST"  # other data than MNIST is the user's --data FILE, or made by `make_data`
     make_data: Callable | None = None  # root of the runs -> path
-    real: str = "test"  # real images to compare with: test, train or none
+    real: str = (
+        "test"  # real images to compare with: test, both or none; both: training images, too
+    )
     against: str = "mnist"  # the set of the real images and of the classifier: mnist or fashion
     shares: tuple[Fraction, ...] = ()  # of the training, after which the distance is measured
     pictures: str = ""  # folder below images/reference for the last grids of seed 0
@@ -134,4 +137,110 @@ STUDIES["start-from"] = Study(
     },
     data="Fashion-MNIST",
     against="fashion",
+)
+
+# -- better numbers: experiments/better_numbers.md ------------------------------------------------
+
+# Of a row's training: every 90 seconds of 15 minutes, and at the beginning more often.
+EVERY_90_SECONDS = tuple(Fraction(n, 30) for n in (1, 2, *range(3, 31, 3)))
+EVERY_5_MINUTES = tuple(Fraction(n, 12) for n in range(4, 13))  # of an hour, from 20 minutes on
+BFLOAT16 = "--precision bfloat16"
+
+
+def better(design: str, options: str, quarter: dict, changes: dict, together: str) -> None:
+    """Add the study of other numbers for `design`: what is changed -> options of `gan.train`.
+
+    `quarter`: batch size -> steps in about 15 minutes on 2 cores, the document's batch size first.
+    `options` are of all rows, `together` of the rows that have several numbers changed.
+    """
+
+    def row(run: str, changed: str, minutes: int = 15, **more) -> Row:
+        words = changed.split()
+        sizes = [int(words[words.index("--batch-size") + 1])] if "--batch-size" in words else []
+        steps = quarter[(sizes or list(quarter))[0]] * minutes // 15
+        text = " ".join([*options.split(), *words, "--steps", str(steps)])
+        return Row(f"better-{design}-{run}", design, text, **more)
+
+    rows = {"the document's numbers": row("document", "")}
+    rows |= {title: row(title.replace(" ", "-"), changed) for title, changed in changes.items()}
+    rows["together"] = row("together", together, seeds=3)
+    rows["together, an hour"] = row("together", together, 60, seeds=3, shares=EVERY_5_MINUTES)
+    STUDIES[f"better-{design}"] = Study(
+        f"{design} with other numbers, 15 minutes a row, and an hour",
+        f"better_numbers/{design}.json",
+        rows,
+        real="both",
+        shares=EVERY_90_SECONDS,
+        pictures=f"better_numbers/{design}",
+    )
+
+
+better(
+    "dcgan",
+    BFLOAT16,
+    {256: 2_400, 64: 7_500},
+    {
+        "learning rate 2e-4": "--learning-rate 2e-4",
+        "beta_1 0.5": "--beta-1 0.5",
+        "batch size 64": "--batch-size 64",
+        "uniform noise": "--noise uniform",
+        "no dropout": "--dropout 0",
+        "twice the rate for D": "--d-rate-factor 2",
+        "label smoothing": "--label-smoothing 0.1",
+    },
+    "--learning-rate 2e-4 --beta-1 0.5 --batch-size 64",
+)
+better(
+    "d-on-g",
+    BFLOAT16,
+    {128: 3_600, 32: 10_500},
+    {
+        "learning rate 2e-3": "--learning-rate 2e-3",
+        "momentum 0.5": "--momentum 0.5",
+        "batch size 32": "--batch-size 32",
+        "normal noise": "--noise normal",
+        "half the rate for D": "--d-rate-factor 0.5",
+        "label smoothing": "--label-smoothing 0.1",
+    },
+    "--learning-rate 2e-3 --batch-size 32",
+)
+better(
+    "mlp",
+    "",
+    {64: 69_000, 128: 57_000},
+    {
+        "learning rate 1e-4": "--learning-rate 1e-4",
+        "beta_1 0.9": "--beta-1 0.9",
+        "batch size 128": "--batch-size 128",
+        "uniform noise": "--noise uniform",
+        "twice the rate for D": "--d-rate-factor 2",
+        "label smoothing": "--label-smoothing 0.1",
+    },
+    "--batch-size 128",
+)
+better(
+    "dense",
+    "",
+    {32: 174_000, 128: 60_000},
+    {
+        "learning rate 1e-4": "--learning-rate 1e-4",
+        "beta_1 0.9": "--beta-1 0.9",
+        "batch size 128": "--batch-size 128",
+        "uniform noise": "--noise uniform",
+        "label smoothing": "--label-smoothing 0.1",
+    },
+    "--batch-size 128",
+)
+better(
+    "dense-sgd",
+    "",
+    {32: 171_000, 128: 63_000},
+    {
+        "learning rate 0.1": "--learning-rate 0.1",
+        "batch size 128": "--batch-size 128",
+        "uniform noise": "--noise uniform",
+        "half the rate for D": "--d-rate-factor 0.5",
+        "label smoothing": "--label-smoothing 0.1",
+    },
+    "--learning-rate 0.1",
 )

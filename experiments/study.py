@@ -11,6 +11,7 @@ import argparse
 import shutil
 from copy import copy
 from datetime import date
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from gan.runs.trained import has_average, load
 from gan.support.errors import UserError
 
 TRIAL_IMAGES = 1000  # measured in a trial, to be quick
+KINDS = ("last", "average", "last_to_training", "average_to_training")  # of distances
 
 
 def complete(training: StudyRun, study: Study, comparison) -> dict:
@@ -36,11 +38,14 @@ def complete(training: StudyRun, study: Study, comparison) -> dict:
     from gan.pictures.gallery import save_sample_grid
 
     run, total, grids = training.run, training.total, training.grids()
-    points = {int(total * share) for share in study.shares} - {0, total}
+    points = {int(total * share) for share in training.row.shares or study.shares} - {0, total}
     for steps in sorted({*points, *grids, total}):
         kinds = ("last", "average") if steps in points else ()
         kinds = ("figures", "average") if steps == total else kinds
-        missing = [kind for kind in kinds if kind not in training.measured(steps)]
+        known = training.measured(steps)
+        missing = [kind for kind in kinds if kind not in known]
+        if "figures" in known and "last" in missing:  # a shorter row of the same run ended here
+            missing.remove("last")
         picture = run.grid(f"{grids.get(steps)}-average")
         drawn = steps not in grids or picture.exists()
         if not missing and drawn and training.has(steps):
@@ -54,7 +59,11 @@ def complete(training: StudyRun, study: Study, comparison) -> dict:
                 count = TRIAL_IMAGES if training.trial else IMAGES_MEASURED
                 images = draw(run, design, steps, count=count, average=average)[1]
                 found = (comparison.figures if steps == total else comparison.distance)(images)
-            training.remember(steps, {kind: found})
+            found = {kind: found}
+            if study.real == "both" and found[kind]:
+                to_training = with_training_images(comparison).distance(images)
+                found["average_to_training" if average else "last_to_training"] = to_training
+            training.remember(steps, found)
     return record(training, sorted(points))
 
 
@@ -70,30 +79,42 @@ def record(training: StudyRun, points: list[int]) -> dict:
     if not figures:
         return kept | {"images": config["data"]["images"]}
     if points:
-        end = {kind: found["frechet_distance"] for kind, found in figures.items()}
-        end = {"last": end["figures"], "average": end.get("average")}
-        way = {steps: training.measured(steps) for steps in points} | {training.total: end}
+        way = {steps: training.measured(steps) for steps in [*points, training.total]}
+        kinds = [kind for kind in KINDS if kind in ("last", "average") or kind in last]
         kept["distances"] = [
-            {"steps": steps} | {kind: found[kind] for kind in end} for steps, found in way.items()
+            {"steps": steps} | {kind: distance(found, kind) for kind in kinds}
+            for steps, found in way.items()
         ]
     return kept | figures
+
+
+def distance(found: dict, kind: str) -> float | None:
+    """Return one of the distances in what was measured; at the end of a run it is a figure."""
+    value = found.get("figures" if kind == "last" and "figures" in found else kind)
+    return value["frechet_distance"] if isinstance(value, dict) else value
 
 
 def compare_with(study: Study, data: Path | None):
     """Return the `Comparison` with the study's real images, or None if it has none."""
     if study.real == "none":
         return None
-    from gan.evaluation.classifier import classify
     from gan.evaluation.measure import Comparison
 
     real = load_real(study.against, str(data)) if data else real_mnist()
     if not real.is_published:
         raise UserError(f"{data} does not hold the images of {study.data}")
-    comparison = Comparison(real)
-    if study.real == "train":
-        chosen = np.random.default_rng(1).choice(len(real.train), IMAGES_MEASURED, replace=False)
-        comparison.real_features, _ = classify(comparison.classifier, real.train[chosen])
-    return comparison
+    return Comparison(real)
+
+
+@cache
+def with_training_images(comparison):
+    """`comparison` with as many training images, chosen at random, in place of the test images."""
+    from gan.evaluation.classifier import classify
+
+    other, train = copy(comparison), comparison.real.train
+    chosen = np.random.default_rng(1).choice(len(train), IMAGES_MEASURED, replace=False)
+    other.real_features, _ = classify(comparison.classifier, train[chosen])
+    return other
 
 
 def with_photos(comparison, count: int):

@@ -31,8 +31,8 @@ class StudyRun:
     """The run of one seed of a `Row`, below `root`.
 
     `data`: path of a file to train on, in place of MNIST. `trial`: the number of steps of a trial,
-    which has a run of its own. `real`: what it is compared with, as two studies may compare the
-    same run with different images. `origin`: a dict that is kept with what is measured.
+    which has a run of its own. `real`: what it is compared with, as in `Study`. `origin`: a dict
+    that is kept with what is measured.
     """
 
     def __init__(self, row, seed, root, data=None, trial=None, real="test", origin=None) -> None:

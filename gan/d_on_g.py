@@ -91,7 +91,8 @@ class DOnG(Design):
 
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         rate, momentum = self.recipe.learning_rate, self.recipe.momentum
-        return tuple(keras.optimizers.SGD(rate, momentum, nesterov=True) for _ in range(2))
+        rates = (rate * self.recipe.d_rate_factor, rate)
+        return tuple(keras.optimizers.SGD(rate, momentum, nesterov=True) for rate in rates)
 
     @property
     def grid_count(self) -> int:
@@ -109,8 +110,9 @@ class DOnG(Design):
         # The document calls `predict`: BatchNorm uses its moving statistics unchanged.
         fake_images = self.generator(d_noise, training=False)
         images = tf.concat([tf.cast(real_images, fake_images.dtype), fake_images], axis=0)
-        real_targets = tf.ones((tf.shape(real_images)[0], 1))
-        targets = tf.concat([real_targets, tf.zeros_like(real_targets)], axis=0)
+        ones = tf.ones((tf.shape(real_images)[0], 1))
+        real_targets = ones * (1 - self.recipe.label_smoothing)
+        targets = tf.concat([real_targets, tf.zeros_like(ones)], axis=0)
         with tf.GradientTape() as tape:
             d_loss = binary_crossentropy(targets, self.discriminator(images))
         variables = self.discriminator.trainable_variables
@@ -118,7 +120,7 @@ class DOnG(Design):
 
         # The document sets `d.trainable = False` here; naming G's variables has the same effect.
         with tf.GradientTape() as tape:
-            g_loss = binary_crossentropy(real_targets, self.d_on_g(g_noise, training=True))
+            g_loss = binary_crossentropy(ones, self.d_on_g(g_noise, training=True))
         variables = self.generator.trainable_variables
         self.g_optimizer.apply(tape.gradient(g_loss, variables), variables)
         return {"d_loss": d_loss, "g_loss": g_loss}

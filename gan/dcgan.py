@@ -73,9 +73,14 @@ def make_discriminator_model(image_shape: tuple = (28, 28, 1), dropout: float = 
     return model
 
 
-def discriminator_loss(real_output: tf.Tensor, fake_output: tf.Tensor) -> tf.Tensor:
-    """-E log D(x) - E log(1 - D(G(z))) from the logits [B, 1] of real and fake images; a scalar."""
-    real_loss = binary_crossentropy(1.0, real_output, from_logits=True)
+def discriminator_loss(
+    real_output: tf.Tensor, fake_output: tf.Tensor, label_smoothing: float = 0.0
+) -> tf.Tensor:
+    """-E log D(x) - E log(1 - D(G(z))) from the logits [B, 1] of real and fake images; a scalar.
+
+    With `label_smoothing` s, the first term is -E [(1 - s) log D(x) + s log(1 - D(x))].
+    """
+    real_loss = binary_crossentropy(1.0 - label_smoothing, real_output, from_logits=True)
     return real_loss + binary_crossentropy(0.0, fake_output, from_logits=True)
 
 
@@ -100,10 +105,14 @@ class ConvolutionalGAN(Design):
 
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         rate, beta_1 = self.recipe.learning_rate, self.recipe.beta_1
+        rates = (rate * self.recipe.d_rate_factor, rate)
         # The order in which TensorFlow sums these nets' gradients depends on the optimizers' names,
         # and Keras numbers them within a process. Fixed names give equal bytes in every process.
         names = ("adam_1", "adam")
-        return tuple(keras.optimizers.Adam(rate, beta_1, name=name) for name in names)
+        return tuple(
+            keras.optimizers.Adam(rate, beta_1, name=name)
+            for rate, name in zip(rates, names, strict=True)
+        )
 
     def step(self, real_images: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
         """One iteration on `real_images` [B, H, W, C] and `noise` [batch_size, latent_dim].
@@ -117,7 +126,8 @@ class ConvolutionalGAN(Design):
             with tf.GradientTape() as disc_tape:
                 real_output = self.discriminator(real_images, training=True)
                 fake_output = self.discriminator(fake_images, training=True)
-                d_loss = discriminator_loss(real_output, fake_output)
+                smoothing = self.recipe.label_smoothing
+                d_loss = discriminator_loss(real_output, fake_output, smoothing)
             g_loss = generator_loss(fake_output)
 
         # Compute both gradients before either update, so that both belong to the same D and G.

@@ -94,6 +94,8 @@ class GAN(Design):
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         if self.recipe.beta_1 is None:
             raise UserError("a recipe without beta_1 is for SGD; derive your class from SGDGAN")
+        if self.recipe.d_rate_factor != 1:
+            raise UserError("d_rate_factor must be 1 here: D and G share one Adam")
         # The document's two models share one Adam. In Keras 2 they also share its step counter, so
         # the bias correction counts three updates a step; one optimizer for both nets does so, too.
         adam = keras.optimizers.Adam(self.recipe.learning_rate, self.recipe.beta_1)
@@ -110,7 +112,8 @@ class GAN(Design):
         # The document calls `predict`: BatchNorm uses its moving statistics unchanged.
         fake_images = self.generator(d_noise, training=False)
         # Two updates, not one on the mean loss: the second uses the D that the first has changed.
-        real_loss, real_accuracy = self.train_discriminator(real_images, target=1.0)
+        real_target = 1.0 - self.recipe.label_smoothing
+        real_loss, real_accuracy = self.train_discriminator(real_images, real_target)
         fake_loss, fake_accuracy = self.train_discriminator(fake_images, target=0.0)
 
         # The step names the variables it changes. The documents set `discriminator.trainable`,
@@ -176,4 +179,7 @@ class SGDGAN(GAN):
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         if self.recipe.beta_1 is not None:
             raise UserError("SGD has no beta_1; use GAN for this recipe")
-        return tuple(keras.optimizers.SGD(self.recipe.learning_rate) for _ in range(2))
+        rate = self.recipe.learning_rate
+        return tuple(
+            keras.optimizers.SGD(rate) for rate in (rate * self.recipe.d_rate_factor, rate)
+        )

@@ -80,7 +80,8 @@ class MLPGAN(Design):
 
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         rate, beta_1 = self.recipe.learning_rate, self.recipe.beta_1
-        return tuple(Adam(rate, beta_1, 0.999, epsilon=1e-8) for _ in range(2))
+        rates = (rate * self.recipe.d_rate_factor, rate)
+        return tuple(Adam(rate, beta_1, 0.999, epsilon=1e-8) for rate in rates)
 
     def step(
         self, real_images: tf.Tensor, d_noise: tf.Tensor, g_noise: tf.Tensor
@@ -93,7 +94,8 @@ class MLPGAN(Design):
         # Training mode here too, so the moving statistics change twice a step. They are never used.
         fake_images = self.generator(d_noise, training=True)
         with tf.GradientTape() as tape:
-            real_loss = binary_crossentropy(1.0, self.discriminator(real_images))
+            real_target = 1.0 - self.recipe.label_smoothing
+            real_loss = binary_crossentropy(real_target, self.discriminator(real_images))
             fake_loss = binary_crossentropy(0.0, self.discriminator(fake_images))
             d_loss = real_loss + fake_loss  # the sum, not the mean
         variables = self.discriminator.trainable_variables

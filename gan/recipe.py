@@ -42,6 +42,8 @@ fraction = _number(  # 1 - 0.99999 is still above 0 in float32
     float, 0, 0.99999, "a number of at least 0 and at most 0.99999"
 )
 
+less_than_half = _number(float, 0, 0.49999, "a number of at least 0 and below 0.5")
+
 
 def is_side(pixels: int) -> bool:
     """Whether images may have this height or width: the convolutional designs halve it twice."""
@@ -112,6 +114,12 @@ class Recipe:
     batch_size: int = setting(size_number, "real images per step")
     latent_dim: int = setting(size_number, "length of a noise vector")
     learning_rate: float = setting(positive_float, "learning rate of both nets")
+    d_rate_factor: float = setting(
+        positive_float, "D's learning rate, as a multiple of --learning-rate", default=1.0
+    )
+    label_smoothing: float = setting(
+        less_than_half, "D is to give real images the probability 1 - N, not 1", default=0.0
+    )
     beta_1: float | None = setting(fraction, "beta_1 of Adam", default=None)
     momentum: float | None = setting(fraction, "SGD's Nesterov momentum", default=None)
     dropout: float | None = setting(

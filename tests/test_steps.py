@@ -13,8 +13,9 @@ from documents import TapeDCGAN, d_on_g_nets
 from keras import layers
 from numpy_gan import MlpGAN
 
-from gan.designs import build_design
+from gan.designs import DESIGNS, build_design
 from gan.layers.pytorch import BatchNorm1d
+from gan.support.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("float64")
 TOLERANCE = 1e-4
@@ -149,3 +150,35 @@ def test_dcgan_equals_a_plain_loop():
     for mine, theirs in ((ours.generator, generator), (ours.discriminator, discriminator)):
         for a, b in zip(mine.trainable_variables, theirs.trainable_variables, strict=True):
             np.testing.assert_allclose(a, b, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_only_d_and_only_on_real_images_gets_smooth_labels(name):
+    figures, noises = [], 1 if name == "dcgan" else 2
+    real_images, *noise = step_inputs(noises, batch=4)[0]
+    for label_smoothing in (0.0, 0.3):
+        # With so small a rate, D is the same before and after its update.
+        settings = {"learning_rate": 1e-12, "label_smoothing": label_smoothing, "batch_size": 4}
+        settings |= {"dropout": 0.0} if name == "dcgan" else {}
+        design = build_design(name, **settings)
+        figures.append(
+            {key: float(value) for key, value in design.step(real_images, *noise).items()}
+        )
+    outputs = design.discriminator(real_images, training=False).numpy()
+    logits = outputs if name == "dcgan" else np.log(outputs / (1 - outputs))
+    expected = 0.3 * logits.mean() * design.d_loss_terms / 2
+    assert abs(expected) > 1e-3
+    sharp, smooth = figures
+    assert smooth["d_loss"] - sharp["d_loss"] == pytest.approx(expected, abs=1e-6)
+    assert smooth["g_loss"] == pytest.approx(sharp["g_loss"], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_factor_is_of_d_alone(name):
+    if name == "dense":
+        with pytest.raises(UserError, match="d_rate_factor must be 1 here: D and G share one Adam"):
+            build_design(name, d_rate_factor=2)
+        return
+    design = build_design(name, learning_rate=0.25, d_rate_factor=2)
+    assert float(design.d_optimizer.learning_rate) == 0.5
+    assert float(design.g_optimizer.learning_rate) == 0.25

@@ -43,7 +43,7 @@ def test_a_measurement_counts_until_the_run_is_started_over(small_data, tmp_path
     training.remember(2, {"average": 2.0})
     known = {"log": "1,0.4", "commit": "1", "last": 3.0, "average": 2.0}
     assert StudyRun(row, 1, tmp_path).measured(2) == known
-    assert StudyRun(row, 1, tmp_path, real="train").measured(2) == {}
+    assert StudyRun(row, 1, tmp_path, real="both").measured(2) == {}
     training.run.metrics.write_text("step,d_loss\n0,0.5\n1,0.3\n", encoding="utf-8")
     assert training.measured(2) == {}
 
