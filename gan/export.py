@@ -58,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.page and not options.average and has_average(trained, steps):
             generators = ["averaged"] if together else ["last", "averaged"]
         trained_for = how_far(trained.config(), steps)
-        nets.append((design, trained_for, generators))
+        name = trained.name if isinstance(trained, Shipped) else design.name
+        nets.append((name, design, trained_for, generators))
         say(f"{trained.title}: {design.name}, {trained_for}; generator: {', '.join(generators)}")
     for folder in (options.nets, options.page and options.page.parent):
         if folder:

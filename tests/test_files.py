@@ -52,7 +52,7 @@ WRITERS = {
     "evaluations.csv": lambda path: write_evaluations(path, [dict.fromkeys(COLUMNS, 1)]),
     "generator.keras": write_net,
     "weights-0.npy": lambda path: save_weights(path.parent, [keras.Variable(np.zeros(3))]),
-    "play.html": lambda path: write_play_page(path, "", [(built("dense"), "", ("last",))]),
+    "play.html": lambda path: write_play_page(path, "", [("dense", built("dense"), "", ("last",))]),
 }
 
 

@@ -32,10 +32,10 @@ ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu")  # what nets.js computes
 def write_play_page(
     path: Path,
     title: str,
-    trained: Sequence[tuple[Design, str, tuple]],
+    trained: Sequence[tuple[str, Design, str, tuple]],
     say: Callable[[str], None] = print,
 ) -> None:
-    """Write the page `path` of trained designs, given as (design, length, generators).
+    """Write the page `path` of trained designs, given as (name, design, length, generators).
 
     `length` says how long it was trained. `generators`: "last", "averaged", or both. `say` prints
     the size of a page of more than 50 MB before the page is written. Raises UserError for a layer
@@ -55,14 +55,14 @@ def write_play_page(
         file.writelines(page)
 
 
-def entry(weights: Weights, design: Design, length: str, generators: tuple) -> dict:
+def entry(weights: Weights, name: str, design: Design, length: str, generators: tuple) -> dict:
     """What the page knows of a design: its noise, its nets, what to say about it."""
     values = {"last": None, "averaged": design.averages}
     note = ""
     if design.samples_in_training_mode:
         note = "drawn with BatchNorm's moving statistics (its document uses those of each batch)"
     return {
-        "name": design.name,
+        "name": name,
         "length": length,
         "note": note,
         "noise": design.recipe.noise,
@@ -70,8 +70,8 @@ def entry(weights: Weights, design: Design, length: str, generators: tuple) -> d
         "latentDim": design.recipe.latent_dim,
         "shape": design.image_shape,
         "generators": {
-            name: list_layers(plain(design.generator, values[name]), weights.add)
-            for name in generators
+            kind: list_layers(plain(design.generator, values[kind]), weights.add)
+            for kind in generators
         },
         "discriminator": list_layers(plain(design.discriminator), weights.add),
     }

@@ -1,7 +1,10 @@
 """Find trained nets: the user's own runs, or the weights that come with the project.
 
-experiments/reference/<design>/config.json     like a run's, with the `steps` of its training
-experiments/reference/<design>/weights-<n>.npy, average-<n>.npy  see gan.runs.weights
+experiments/reference/<name>/config.json     like a run's, with the `steps` of its training
+experiments/reference/<name>/weights-<n>.npy, average-<n>.npy  see gan.runs.weights
+
+The name is that of a design, whose settings are its document's, or "best": a design trained with
+other settings, which draws the images that are nearest to MNIST.
 """
 
 from __future__ import annotations
@@ -24,21 +27,27 @@ if TYPE_CHECKING:
     from gan.design import Design
 
 REFERENCE = REPOSITORY / "experiments" / "reference"
-SHIPPED = "shipped-"  # before the name of a design: its weights that come with the project
-BEST = "dense"  # the design whose shipped weights are used if no design is named
+SHIPPED = "shipped-"  # before the name of weights that come with the project
+SHIPPED_NAMES = (*DESIGNS, "best")
+USUAL = "dense"  # the shipped weights that are used if none are named
 
 
 class Shipped:
-    """The trained nets of `design` that come with the project; used like a `Run`.
+    """The trained nets `name` that come with the project; used like a `Run`.
 
-    `why` stands before "the weights ..." in messages and says why they are used.
+    `why` stands before "the weights ..." in messages and says why they are used. Raises UserError
+    if no weights have this name.
     """
 
-    def __init__(self, design: str, root: Path, why: str = "") -> None:
-        self.name = design
-        self.folder = REFERENCE / design
+    def __init__(self, name: str, root: Path, why: str = "") -> None:
+        if name not in SHIPPED_NAMES:
+            there = ", ".join(SHIPPED_NAMES)
+            raise UserError(f"no weights {name!r} come with the project; there are {there}")
+        self.name = name
+        self.folder = REFERENCE / name
         self.root = root
-        self.title = f"{why}the weights that come with the project"
+        which = "the weights" if name in DESIGNS else f"the weights {name!r}"
+        self.title = f"{why}{which} that come with the project"
 
     def config(self) -> dict:
         """The config of its training, like `Run.config`. Raises UserError if there is none."""
@@ -85,11 +94,13 @@ def choose_trained(
 ) -> Run | Shipped:
     """The run `name`, else the newest run (of `design`); if there is no run, the shipped weights.
 
-    `shipped` ignores the runs. `say` prints which runs are skipped. Raises UserError if there are
-    neither runs nor weights, or no run `name`.
+    `shipped` ignores the runs: `name` is then one of SHIPPED_NAMES. `say` prints which runs are
+    skipped. Raises UserError if there are neither runs nor weights, or no run `name`.
     """
-    if name and (design or shipped):
-        raise UserError("--name cannot be combined with --design or --shipped")
+    if name and design:
+        raise UserError("--name cannot be combined with --design")
+    if name and shipped:
+        return Shipped(name, root)
     runs = [] if shipped else find_runs(root)
     if name:
         named = Run(name, root)
@@ -109,7 +120,7 @@ def choose_trained(
                 return run
         missing = f"trained run of {design}" if design else "trained run"
         here = f"no run of {design} here" if design else "no run here"
-        found = Shipped(design or BEST, root, "" if shipped else f"{here}, so ")
+        found = Shipped(design or USUAL, root, "" if shipped else f"{here}, so ")
         if shipped or (found.folder / "config.json").exists():
             return found
     there = ", ".join(run.name for run in runs) or "none"
@@ -146,10 +157,9 @@ def load(
 ) -> tuple[Design, int]:
     """Build a trained design; return it and the number of steps it was trained.
 
-    `trained`: a run or its name; with `shipped`, the name of a design whose weights come with the
-    project. `step`: a kept checkpoint of the run (default: the newest that is usable). Raises
-    UserError if it is not trained, has no averaged generator for `average`, or no usable
-    checkpoint of `step`.
+    `trained`: a run or its name; with `shipped`, one of SHIPPED_NAMES. `step`: a kept checkpoint of
+    the run (default: the newest that is usable). Raises UserError if it is not trained, has no
+    averaged generator for `average`, or no usable checkpoint of `step`.
     """
     if isinstance(trained, str):
         trained = Shipped(trained, REPOSITORY) if shipped else Run(trained)

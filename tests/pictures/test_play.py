@@ -121,7 +121,7 @@ USE = """for (const button of document.querySelectorAll("button")) button.click(
 @pytest.fixture(scope="module")
 def small_page(tmp_path_factory):
     page = tmp_path_factory.mktemp("small") / "page.html"
-    write_play_page(page, "small", [(built("mlp"), "untrained", ("last",))])
+    write_play_page(page, "small", [("mlp", built("mlp"), "untrained", ("last",))])
     return page
 
 
@@ -198,7 +198,7 @@ def test_a_large_page_says_its_size_before_it_is_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(play, "LARGE", 500_000)
     title = "WEIGHTS, PAGE and NETS_JS, the marks of the template: </script>"
-    write_play_page(page, title, [(built("mlp"), "", ("last",))], say)
+    write_play_page(page, title, [("mlp", built("mlp"), "", ("last",))], say)
     size = page.stat().st_size / 1e6
     assert said == [(f"the page will be {size:.0f} MB, which a browser opens slowly", False)]
     text = page.read_text(encoding="utf-8")

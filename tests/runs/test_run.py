@@ -243,7 +243,7 @@ def test_what_was_never_trained_is_not_loaded(tmp_path, three_checkpoints, monke
     shutil.rmtree(empty / "experiments/dense-sgd/checkpoints")
     with pytest.raises(UserError, match="run 'dense-sgd' has no checkpoint"):
         load(Run("dense-sgd", empty))
-    with pytest.raises(UserError, match="no weights of nosuch come with the project"):
+    with pytest.raises(UserError, match="no weights 'nosuch' come with the project; there"):
         load("nosuch", shipped=True)
     design, steps = load("dense", shipped=True)
     assert (design.name, steps) == ("dense", 30_000)
