@@ -35,7 +35,8 @@ def start(name: str, who: str, *options: str) -> tuple[dict, object]:
     if who == "sampling":
         return {}, sampling_speed(name)
     images = load_images().images
-    design = build_design(name, images.shape[1:], precision=who)
+    size = int(options[0]) if options else None  # None: the document's
+    design = build_design(name, images.shape[1:], precision=who, batch_size=size)
     run = steps_of(design, images)
     return count_operations(design), run
 

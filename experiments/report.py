@@ -7,8 +7,10 @@ the reproductions. Pages that are up to date do not change.
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import bench
+import better_numbers
 import frozen_discriminator
 import losses
 import on_gpu
@@ -21,6 +23,7 @@ from results import REFERENCE, REPOSITORY, stored
 from tables import cell, heading, runs_of, spread, study_table, table
 
 from gan.cli import run_command
+from gan.designs import DESIGNS
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "experiments").glob("*.md"))]
 
@@ -92,6 +95,9 @@ def faults() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    **{f"better-{name}": partial(better_numbers.one_changed, name) for name in DESIGNS},
+    "better-together": better_numbers.together,
+    "better-after": better_numbers.after,
     "reproductions": reproductions.all_runs,
     "averaged": reproductions.averaged,
     "shortest": reproductions.shortest,

@@ -1,0 +1,199 @@
+"""Measure the speed of the rows of better_numbers.md, and make its tables.
+
+The studies `better-DESIGN` (studies.py) train these rows and measure their distances. Their minutes
+are computed from the speeds that this script measures, alone on the machine, because a training
+that shares it with another one takes longer. Batch size and precision change the speed; the other
+numbers of a row hardly do.
+
+    python experiments/better_numbers.py [--rounds N] [--seconds S]      10 minutes
+"""
+
+import argparse
+import shlex
+from itertools import pairwise
+
+from bench import CONTENDERS
+from reproductions import mean_of
+from results import REFERENCE, store, stored
+from speed import Contender, medians, take_turns
+from studies import STUDIES
+from tables import table
+
+from gan.cli import run_command
+from gan.designs import DESIGNS, find_recipe
+from gan.recipe import positive_float, positive_int
+
+FOLDER = REFERENCE / "better_numbers"
+SPEEDS = FOLDER / "speeds.json"
+PRECISIONS = ("float32", "bfloat16")
+TOGETHER, HOUR, DOCUMENT = "together", "together, an hour", "the document's numbers"
+CHOSEN_BY = "average_to_training"
+
+
+def option(text: str, name: str, otherwise: str) -> str:
+    """Return the value of an option in the text of a row's options."""
+    words = shlex.split(text)
+    return words[words.index(name) + 1] if name in words else otherwise
+
+
+def batch_size(design: str, title: str) -> int:
+    """Return the batch size of a row."""
+    options = STUDIES[f"better-{design}"].rows[title].options
+    return int(option(options, "--batch-size", str(find_recipe(design).batch_size)))
+
+
+def measure_speeds(rounds: int, seconds: float) -> dict:
+    """Return design -> batch size -> precision -> steps per second: the median of the rounds."""
+    found = {}
+    for design in DESIGNS:
+        found[design] = {}
+        for size in sorted({batch_size(design, row) for row in STUDIES[f"better-{design}"].rows}):
+            contenders = {
+                precision: Contender(CONTENDERS, design, precision, size)
+                for precision in PRECISIONS
+            }
+            found[design][str(size)] = medians(take_turns(contenders, rounds, seconds))
+            for contender in contenders.values():
+                contender.end()
+            print(design, size, found[design][str(size)], flush=True)
+    return found
+
+
+# -- tables ---------------------------------------------------------------------------------------
+
+
+def rows_of(design: str) -> dict[str, list[dict]]:
+    """Return title -> runs of a design's study, in the study's order, as far as it was run."""
+    found = stored(FOLDER / f"{design}.json", {}).get("rows", {})
+    return {title: found[title] for title in STUDIES[f"better-{design}"].rows if title in found}
+
+
+def minutes_per_step(design: str, title: str, precision: str | None = None) -> float | None:
+    """Return the minutes of a step of a row, in its own or another precision, if measured."""
+    options = STUDIES[f"better-{design}"].rows[title].options
+    precision = precision or option(options, "--precision", "float32")
+    speeds = stored(SPEEDS, {}).get("designs", {})
+    size = str(batch_size(design, title))
+    return 1 / speeds[design][size][precision] / 60 if size in speeds.get(design, {}) else None
+
+
+def goals(design: str) -> dict[str, float]:
+    """Return the mean distances of the document's training at its end, last and averaged."""
+    runs = stored(REFERENCE / design / "result.json")["float32"]
+    kinds = {"last": "figures", "average": "average"}
+    return {name: float(mean_of(runs, "frechet_distance", kind)) for name, kind in kinds.items()}
+
+
+def steps_to(run: dict, kind: str, goal: float) -> float | None:
+    """Return the steps after which a run is within `goal` of MNIST, None if it never is.
+
+    Between two measured points, the distance is taken to change evenly.
+    """
+    before = None
+    for point in run["distances"]:
+        if point[kind] <= goal:
+            if before is None:
+                return point["steps"]
+            share = (before[kind] - goal) / (before[kind] - point[kind])
+            return before["steps"] + share * (point["steps"] - before["steps"])
+        before = point
+    return None
+
+
+def distance_at(run: dict, kind: str, steps: float) -> float | None:
+    """Return a run's distance after `steps`, between two points evenly; None: not measured."""
+    points = run["distances"]
+    for before, after in pairwise(points):
+        if before["steps"] <= steps <= after["steps"]:
+            share = (steps - before["steps"]) / (after["steps"] - before["steps"])
+            return before[kind] + share * (after[kind] - before[kind])
+    return None
+
+
+def spread(values: list[float | None], form: str = ".0f") -> str:
+    """Return the mean and the range of some numbers as text; a missing one counts as `never`."""
+    if missing := values.count(None):
+        return "never" if missing == len(values) else f"never for {missing} of {len(values)}"
+    middle, ends = sum(values) / len(values), (min(values), max(values))
+    texts = [format(value, form) for value in (middle, *ends)]
+    return texts[0] if len(values) == 1 else f"{texts[0]} ({texts[1]} to {texts[2]})"
+
+
+def one_changed(design: str) -> str:
+    """Return the rows of a design, seed 0, after about 15 minutes, and at equal images seen."""
+    rows = {title: runs[0] for title, runs in rows_of(design).items() if title != HOUR}
+    seen = {title: run["steps"] * batch_size(design, title) for title, run in rows.items()}
+    if not rows:
+        return "Not measured yet."
+    equal, goal, lines = min(seen.values()), goals(design)["last"], []
+    for title, run in rows.items():
+        end, per_step = run["distances"][-1], minutes_per_step(design, title)
+        fair = distance_at(run, "average", equal / batch_size(design, title))
+        reached = steps_to(run, "average", goal)
+        minutes = spread([reached and per_step and reached * per_step], ".1f")
+        cells = [f"{end[kind]:.1f}" for kind in (CHOSEN_BY, "average", "last")]
+        lines.append(
+            [title, *cells, f"{fair:.1f}" if fair else None, minutes, f"{seen[title] / 1e6:.1f}"]
+        )
+    headings = ["numbers", "averaged, to training images ↓", "averaged ↓", "last ↓"]
+    headings += [f"averaged after {equal / 1e6:.2g} million images", f"minutes to {goal:.0f}"]
+    return table([*headings, "million images"], lines)
+
+
+def together() -> str:
+    """Return the best numbers together, of all designs: minutes to the document's distances."""
+    lines = []
+    for design in DESIGNS:
+        runs = rows_of(design).get(TOGETHER)
+        if not runs:
+            continue
+        goal, cells = goals(design), [f"`{design}`", str(len(runs))]
+        wanted = (("average", goal["last"]), ("last", goal["last"]), ("average", goal["average"]))
+        for kind, distance in wanted:
+            steps = [steps_to(run, kind, distance) for run in runs]
+            for precision in PRECISIONS:
+                per_step = minutes_per_step(design, TOGETHER, precision)
+                cells.append(
+                    spread([each and per_step and each * per_step for each in steps], ".1f")
+                )
+        lines.append(cells)
+    kinds = ("averaged, to the document's last", "last, to its last", "averaged, to its averaged")
+    headings = ["design", "seeds", *(f"{k}, {p}" for k in kinds for p in PRECISIONS)]
+    return table(headings, lines)
+
+
+def after() -> str:
+    """Return the distances of the best numbers together, after 15 minutes and an hour."""
+    lines = []
+    for design in DESIGNS:
+        found, goal = rows_of(design), goals(design)
+        cells = [f"`{design}`", f"{goal['last']:.0f}", f"{goal['average']:.0f}"]
+        for title in (TOGETHER, HOUR):
+            for kind in ("figures", "average"):
+                runs = found.get(title, [])
+                values = [run[kind]["frechet_distance"] for run in runs]
+                cells.append(spread(values, ".1f") if values else None)
+        if TOGETHER in found:
+            lines.append(cells)
+    headings = ["design", "document, last", "document, averaged", "15 minutes, last"]
+    return table([*headings, "averaged", "an hour, last", "averaged"], lines)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=positive_int, default=3, metavar="N", help="turns of each")
+    parser.add_argument(
+        "--seconds", type=positive_float, default=4.0, metavar="S", help="of a turn"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = parse()
+    designs = measure_speeds(options.rounds, options.seconds)
+    store(SPEEDS, "make better-numbers", {"designs": designs})
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)
