@@ -17,7 +17,7 @@ from reproductions import mean_of
 from results import REFERENCE, store, stored
 from speed import Contender, medians, take_turns
 from studies import STUDIES
-from tables import table
+from tables import cell, heading, table
 
 from gan.cli import run_command
 from gan.designs import DESIGNS, find_recipe
@@ -25,6 +25,7 @@ from gan.recipe import positive_float, positive_int
 
 FOLDER = REFERENCE / "better_numbers"
 SPEEDS = FOLDER / "speeds.json"
+BEST, BEST_KINDS = REFERENCE / "best" / "result.json", ("figures", "average", "better half")
 PRECISIONS = ("float32", "bfloat16")
 TOGETHER, HOUR, DOCUMENT = "together", "together, an hour", "the document's numbers"
 CHOSEN_BY = "average_to_training"
@@ -177,6 +178,22 @@ def after() -> str:
             lines.append(cells)
     headings = ["design", "document, last", "document, averaged", "15 minutes, last"]
     return table([*headings, "averaged", "an hour, last", "averaged"], lines)
+
+
+def best() -> str:
+    """Return the figures of each seed of the study `best`."""
+    lines = []
+    for run in stored(BEST, {}).get("float32", []):
+        averaged = run["average"]
+        digits = averaged["digits"]
+        cells = [f"{run[kind]['frechet_distance']:.1f}" for kind in BEST_KINDS]
+        cells += [cell(averaged, name) for name in ("precision", "recall", "coverage")]
+        cells.append(f"{min(digits):.1%} to {max(digits):.1%}")
+        lines.append([str(run["seed"]), *cells])
+    measures = map(heading, ("precision", "recall", "coverage"))
+    return table(
+        ["seed", "last ↓", "averaged ↓", "its better half ↓", *measures, "share of a digit"], lines
+    )
 
 
 def parse() -> argparse.Namespace:

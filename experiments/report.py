@@ -98,6 +98,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **{f"better-{name}": partial(better_numbers.one_changed, name) for name in DESIGNS},
     "better-together": better_numbers.together,
     "better-after": better_numbers.after,
+    "best": better_numbers.best,
     "reproductions": reproductions.all_runs,
     "averaged": reproductions.averaged,
     "shortest": reproductions.shortest,

@@ -1,4 +1,4 @@
-"""What comes with the project of a design's training at its document's length."""
+"""What comes with the project of a training: of a design at its document's length, and of best."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ GRIDS = {
 }
 
 
+def keep_nets(run: Run, title: str, design: Design, steps: int, folder: Path) -> None:
+    """Copy the config and the weights of seed 0 into `folder`."""
+    if design.seed:
+        return
+    save_weights(folder, design.net_weights)
+    save_weights(folder, design.averages, "average")
+    config = run.config()
+    config |= {"data": config["data"] | {"source": "mnist"}, "steps": steps}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
 def keep(run: Run, title: str, design: Design, steps: int, folder: Path) -> None:
     """Copy what ships into `folder`: the run's log; of seed 0 in float32 also all one draws with.
 
@@ -39,11 +50,7 @@ def keep(run: Run, title: str, design: Design, steps: int, folder: Path) -> None
         file.write(run.metrics.read_bytes())
     if design.seed or label:
         return
-    save_weights(folder, design.net_weights)
-    save_weights(folder, design.averages, "average")
-    config = run.config()
-    config |= {"data": config["data"] | {"source": "mnist"}, "steps": steps}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    keep_nets(run, title, design, steps, folder)
     pictures = PICTURES / design.name
     pictures.mkdir(parents=True, exist_ok=True)
     draw_curves(as_means(read_metrics(run.metrics), design.d_loss_terms), run.grid("curves"))

@@ -25,6 +25,7 @@ from gan.cli import run_command
 from gan.data import load_real
 from gan.evaluation.metrics import IMAGES_MEASURED
 from gan.recipe import positive_int, seed_number
+from gan.runs import Run
 from gan.runs.trained import has_average, load
 from gan.support.errors import UserError
 
@@ -34,14 +35,15 @@ KINDS = ("last", "average", "last_to_training", "average_to_training")  # of dis
 
 def complete(training: StudyRun, study: Study, comparison) -> dict:
     """Train a run to its end and measure it where its study says; return what is stored of it."""
-    from gan.evaluation.measure import draw
     from gan.pictures.gallery import save_sample_grid
 
+    count = TRIAL_IMAGES if training.trial else IMAGES_MEASURED
     run, total, grids = training.run, training.total, training.grids()
     points = {int(total * share) for share in training.row.shares or study.shares} - {0, total}
     for steps in sorted({*points, *grids, total}):
         kinds = ("last", "average") if steps in points else ()
-        kinds = ("figures", "average") if steps == total else kinds
+        if steps == total:
+            kinds = ("figures", "average", *(["better half"] if study.better_half else []))
         known = training.measured(steps)
         missing = [kind for kind in kinds if kind not in known]
         if "figures" in known and "last" in missing:  # a shorter row of the same run ended here
@@ -54,17 +56,26 @@ def complete(training: StudyRun, study: Study, comparison) -> dict:
         if steps in grids:
             save_sample_grid(design, picture, average=True)
         for kind in missing:
-            average, found = kind == "average", None
-            if comparison and (not average or has_average(run, steps)):
-                count = TRIAL_IMAGES if training.trial else IMAGES_MEASURED
-                images = draw(run, design, steps, count=count, average=average)[1]
-                found = (comparison.figures if steps == total else comparison.distance)(images)
-            found = {kind: found}
-            if study.real == "both" and found[kind]:
-                to_training = with_training_images(comparison).distance(images)
-                found["average_to_training" if average else "last_to_training"] = to_training
+            last, found = kind in ("last", "figures"), {kind: None}
+            if comparison and (last or has_average(run, steps)):
+                images = draw_images(kind, run, design, steps, count)
+                measure = comparison.figures if steps == total else comparison.distance
+                found[kind] = measure(images)
+                if study.real == "both" and kind != "better half":
+                    distance = with_training_images(comparison).distance(images)
+                    found["last_to_training" if last else "average_to_training"] = distance
             training.remember(steps, found)
     return record(training, sorted(points))
+
+
+def draw_images(kind: str, run: Run, design, steps: int, count: int) -> np.ndarray:
+    """Draw `count` images with the last or the averaged generator, or the better half of its."""
+    from gan.evaluation.measure import draw
+    from gan.evaluation.sampling import draw_samples, keep_best
+
+    if kind == "better half":  # as gan.generate --average --nice --candidates 2
+        return keep_best(draw_samples(design, 0, 2 * count, average=True), count)[0].images
+    return draw(run, design, steps, count=count, average=kind == "average")[1]
 
 
 def record(training: StudyRun, points: list[int]) -> dict:
@@ -75,7 +86,8 @@ def record(training: StudyRun, points: list[int]) -> dict:
     last, config = training.measured(training.total), training.run.config()
     kept = {"seed": training.seed, "steps": training.total, "date": last["date"]}
     kept |= {"commit": last["commit"], "cores": config.get("cores")}
-    figures = {kind: last[kind] for kind in ("figures", "average") if last[kind]}
+    shown = ("figures", "average", "better half")
+    figures = {kind: last[kind] for kind in shown if last.get(kind)}
     if not figures:
         return kept | {"images": config["data"]["images"]}
     if points:
