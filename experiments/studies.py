@@ -139,6 +139,17 @@ STUDIES["start-from"] = Study(
     data="Fashion-MNIST",
     against="fashion",
 )
+STUDIES["exchanged-nets"] = Study(
+    "the loops of the SGD article and the Keras GAN class with DCGAN's nets, half an hour",
+    "exchanged_nets.json",
+    {
+        "SGD, 0.01": Row("exchanged-sgd", "exchanged-sgd", script="exchanged_nets.py"),
+        "one Adam, 2e-4": Row(
+            "exchanged-adam", "exchanged-adam", "--steps 10000", script="exchanged_nets.py"
+        ),
+    },
+    pictures="exchanged_nets",
+)
 
 # -- better numbers: experiments/better_numbers.md ------------------------------------------------
 
