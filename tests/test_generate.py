@@ -324,6 +324,8 @@ def test_it_says_how_far_it_is(monkeypatch, capsys):
     assert list(progress.with_progress(iter(chunks), 1500)) == chunks
     said = capsys.readouterr().out.splitlines()
     assert said == ["1,000 of 1,500 images drawn", "1,500 of 1,500 images drawn"]
+    list(progress.with_progress(iter(chunks[:1]), 1500, is_limit=True))
+    assert capsys.readouterr().out == "1,000 of at most 1,500 images drawn\n"
 
 
 def test_large_images_are_enlarged_less():

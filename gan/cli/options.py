@@ -113,6 +113,18 @@ def rows_and_columns(value: str) -> tuple[int, int]:
     return rows, columns
 
 
+def some_digits(value: str) -> str:
+    """Check that a value consists of digits, each once."""
+    if not value or len(set(value)) < len(value) or set(value) - set("0123456789"):
+        raise UserError(f"must be digits like 0123456789, each once, not {value!r}")
+    return value
+
+
+def one_digit(value: str) -> str:
+    """Check that a value is a digit. The result is text, because options of value 0 seem absent."""
+    return str(whole_number(0, 9)(value))
+
+
 def make_parser_of_trained(module: str, description: str) -> Parser:
     """A parser for a command that uses trained nets; `choose` returns those that it names."""
     usual = "your newest run, or the shipped weights if you have no run"

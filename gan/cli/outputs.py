@@ -38,6 +38,8 @@ class Outputs(NamedTuple):
 def choose_outputs(options: argparse.Namespace, trained: Run | Shipped) -> Outputs:
     """The outputs that the options ask for. The default is one picture in the run's folder."""
     usual = "walk" if options.interpolate else "nice" if options.nice else "generated"
+    usual = f"digit-{options.digit}" if options.digit else usual
+    usual = f"digits-{options.digits}" if options.digits else usual
     usual += "-average" if options.average else ""
     usual += f"-step-{options.step}" if options.step else ""
     others = options.npz or options.separate
@@ -110,6 +112,7 @@ def write(chunks: Iterable[Samples], count: int, shape: tuple, outputs: Outputs)
     if gif:
         say(f"{shown_path(gif)}: the same images, one after another")
     if archive:
-        say(f"{shown_path(archive)}: images {(count, *shape)}, scores {(count,)}")
+        others = "".join(f", {name} {(count,)}" for name in chunk._fields[1:])
+        say(f"{shown_path(archive)}: images {(count, *shape)}{others}")
     if separate:
         say(f"{shown_path(separate)}/: {count:,} pictures")

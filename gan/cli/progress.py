@@ -100,14 +100,19 @@ class Report:
         return (self.done - (self.first_step or 0)) / seconds if seconds > 0 else 0.0
 
 
-def with_progress(chunks: Iterator[Samples], total: int) -> Iterator[Samples]:
-    """Yield `chunks` of `total` samples, and print the progress every few seconds."""
-    drawn, last_line = 0, time.monotonic()
+def with_progress(
+    chunks: Iterator[Samples], total: int, is_limit: bool = False
+) -> Iterator[Samples]:
+    """Yield `chunks` of `total` samples, and print the progress every few seconds.
+
+    `is_limit`: most often fewer are taken.
+    """
+    drawn, last_line, most = 0, time.monotonic(), "at most " if is_limit else ""
     for chunk in chunks:
         drawn += len(chunk.scores)
         if time.monotonic() - last_line > SECONDS_BETWEEN_PLAIN_LINES:
             last_line = time.monotonic()
-            say(f"{drawn:,} of {total:,} images drawn")
+            say(f"{drawn:,} of {most}{total:,} images drawn")
         yield chunk
 
 

@@ -27,16 +27,37 @@ MNIST_DIGESTS = (
 )
 
 
-def fitting(data: dict) -> str | None:
-    """The set that fits the images of a run: "mnist", "fashion", or None if none does.
+def trained_on(data: dict) -> str | None:
+    """The set whose images a run was trained on: "mnist", "fashion", or None if it is neither.
 
-    `data` is that of the run's config. MNIST fits the built-in digits, too: they imitate it.
+    `data` is that of the run's config.
     """
-    if data["source"] == "synthetic" or data["digest"] in MNIST_DIGESTS:
+    if data["digest"] in MNIST_DIGESTS:
         return "mnist"
     return next(
         (name for name in PUBLISHED if name in (data["source"], data.get("published"))), None
     )
+
+
+def fitting(data: dict) -> str | None:
+    """The set that fits the images of a run: that of `trained_on`, else None.
+
+    MNIST fits the built-in digits, too: they imitate it.
+    """
+    return "mnist" if data["source"] == "synthetic" else trained_on(data)
+
+
+def check_digits(data: dict, title: str) -> None:
+    """Raise UserError unless a run was trained on MNIST: its classifier knows no other images.
+
+    `data` is that of the run's config; `title` names the run in messages.
+    """
+    if trained_on(data) != "mnist":
+        raise UserError(
+            f"{title} was trained on {data['name']}; --digit, --digits and --labels are only for "
+            "runs on MNIST, because the classifier knows no other images; choose another run, or "
+            "--shipped"
+        )
 
 
 def choose_against(given: str | None, data: dict, where: str) -> str:
@@ -68,6 +89,6 @@ def check_comparable(shape: Sequence[int], where: str) -> None:
 def opening_line(name: str, data: dict | None = None) -> str:
     """What a comparison with the set `name` begins with; `data`: of the config of a run."""
     line = f"comparing with the test images of {PUBLISHED[name].title}"
-    if data and (fitting(data) != name or data["source"] == "synthetic"):
+    if data and trained_on(data) != name:
         line += f", but the training was on other images: {data['name']}"
     return line

@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tensorflow.python.framework import config as framework  # noqa: TID251  see below
-
 from gan.support.errors import UserError
 from gan.support.tensorflow import tf
 
@@ -61,7 +59,10 @@ def set_gpu_kernels(deterministic: bool = True, tf32: bool = False) -> None:
 
 def is_deterministic() -> bool:
     """Whether TensorFlow's op determinism is on. There is no public function that says so."""
-    return framework.is_op_determinism_enabled()
+    # Imported here, because this would start TensorFlow, and `gan.support.tensorflow` does quietly.
+    from tensorflow.python.framework import config  # noqa: TID251
+
+    return config.is_op_determinism_enabled()
 
 
 def uses_tf32() -> bool:
