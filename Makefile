@@ -9,7 +9,7 @@ CODE := gan experiments tests
 LENGTH = $(if $(STEPS),--steps $(STEPS))
 
 # Each is a file in experiments/. Those in the second line need Keras 2 and PyTorch.
-SCRIPTS := report growth scale overview losses classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits better-numbers
+SCRIPTS := report growth scale overview losses classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits better-numbers augmentation
 COMPARISONS := bench parity reproduce-documents
 
 .PHONY: help install FORCE generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults test-gpu lint format clean clean-runs
@@ -58,7 +58,8 @@ study-%: .venv/installed
 #:   report            write the stored figures into the pages
 #:   losses            train the short runs of the guide's "What the losses say" (15 minutes)
 #:   other experiments: reproduce-documents, overview, classifier, ranked-sampling,
-#:                     optimal-discriminator, frozen-discriminator, drawn-digits, better-numbers
+#:                     optimal-discriminator, frozen-discriminator, drawn-digits, better-numbers,
+#:                     augmentation
 $(SCRIPTS): .venv/installed
 parity reproduce-documents: .venv/experiments
 # On a GPU, bench needs no other code. PyTorch brings CUDA libraries of its own.

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+import augmentation
 import bench
 import better_numbers
 import frozen_discriminator
@@ -86,6 +87,15 @@ def start_from() -> str:
     return study_table("3,000 steps from", rows)
 
 
+def exchanged_nets() -> str:
+    """Return the figures of other documents' loops with the nets of the DCGAN article."""
+    rows = {}
+    for title, runs in stored(REFERENCE / "exchanged_nets.json", {}).get("rows", {}).items():
+        rows[f"{title}, last"] = runs
+        rows[f"{title}, averaged"] = [{"figures": run["average"]} for run in runs]
+    return study_table("10,000 steps with", rows)
+
+
 def faults() -> str:
     """Return the counts of `make test-faults`."""
     result = stored(REFERENCE / "faults.json")
@@ -99,6 +109,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "better-together": better_numbers.together,
     "better-after": better_numbers.after,
     "best": better_numbers.best,
+    "augmentation": lambda: augmentation.text(stored(augmentation.RESULT, {})),
+    "exchanged-nets": exchanged_nets,
     "reproductions": reproductions.all_runs,
     "averaged": reproductions.averaged,
     "shortest": reproductions.shortest,

@@ -157,7 +157,6 @@ STUDIES["exchanged-nets"] = Study(
 EVERY_90_SECONDS = tuple(Fraction(n, 30) for n in (1, 2, *range(3, 31, 3)))
 EVERY_5_MINUTES = tuple(Fraction(n, 12) for n in range(4, 13))  # of an hour, from 20 minutes on
 BFLOAT16 = "--precision bfloat16"
-BEST = "--batch-size 128 --average-decay 0.9998 --steps 240000"
 
 
 def better(design: str, options: str, quarter: dict, changes: dict, together: str) -> None:
@@ -242,7 +241,7 @@ better(
         "uniform noise": "--noise uniform",
         "label smoothing": "--label-smoothing 0.1",
     },
-    "--batch-size 128",
+    "--batch-size 128 --average-decay 0.9998",
 )
 better(
     "dense-sgd",
@@ -260,11 +259,10 @@ better(
 STUDIES["best"] = Study(
     "the nets and numbers that come nearest to MNIST in an hour",
     "best/result.json",
-    {"float32": Row("best", "dense", BEST, seeds=3)},
+    {"float32": STUDIES["better-dense"].rows["together, an hour"]},
     place=(),
     real="both",
     better_half=True,
-    shares=tuple(Fraction(n, 12) for n in range(1, 13)),
     pictures="best",
     keep=reproduction.keep_nets,
 )
