@@ -136,9 +136,21 @@ def results() -> str:
             link = f"[`{name}`]({DESIGNS[name].module.replace('.', '/')}.py)"
             means = (mean_of(runs, *kind) for kind in kinds.values())
             rows.append([link, nets, document, *means, str(len(runs)), f"{minutes:.0f}"])
+    if runs := stored(REFERENCE / "best" / "result.json", {}).get("float32"):
+        what = "`best`: `dense` with [other numbers](experiments/better_numbers.md#best)"
+        means = (mean_of(runs, *kind) for kind in kinds.values())
+        rows.append(
+            [what, "dense nets, one Adam", "none", *means, str(len(runs)), best_minutes(runs)]
+        )
     real = (mean_of([{"figures": floor()}], *kind) for kind in kinds.values())
     rows.append(["real training images", None, None, *real, None, None])
     return table(["design", "nets", "document", *kinds, "seeds", "minutes"], rows)
+
+
+def best_minutes(runs: list[dict]) -> str:
+    """Return the minutes of training alone of the runs of the study `best`."""
+    speeds = stored(REFERENCE / "better_numbers" / "speeds.json")["designs"]
+    return f"{runs[0]['steps'] / speeds['dense']['128']['float32'] / 60:.0f}"
 
 
 def mean_of(runs: list[dict], measure: str, kind: str) -> str:
