@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 import study
-from conftest import run_here
+from conftest import assert_changed, run_here, weights
+from exchanged_nets import ExchangedSGD
 from studies import STUDIES, Row
 from study_run import StudyRun
 
@@ -67,3 +68,15 @@ def test_bad_input_is_one_line(arguments, message, tmp_path, monkeypatch, capsys
     monkeypatch.setattr("sys.argv", ["study.py", *arguments])
     assert run_here(lambda _: study.main()) == 2
     assert capsys.readouterr().err == f"error: {message}\n"
+
+
+def test_exchanged_nets_train_with_dropout_towards_a_probability():
+    design = ExchangedSGD(image_shape=(12, 12, 1))
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 12, 12, 1))
+    first, second = (design.discriminator(images).numpy() for _ in range(2))
+    assert ((first > 0) & (first < 1)).all()
+    assert (first != second).all()
+    before = weights(design.generator), weights(design.discriminator)
+    design.step(images, *np.random.default_rng(1).normal(size=(2, 4, 100)))
+    for net, old in zip((design.generator, design.discriminator), before, strict=True):
+        assert_changed(old, weights(net))
