@@ -120,6 +120,13 @@ def spread(values: list[float | None], form: str = ".0f") -> str:
     return texts[0] if len(values) == 1 else f"{texts[0]} ({texts[1]} to {texts[2]})"
 
 
+def minutes_text(steps: list[float | None], per_step: float | None) -> str | None:
+    """Return the minutes of some numbers of steps, as `spread` does, if the speed is measured."""
+    if per_step is None:
+        return None
+    return spread([count and count * per_step for count in steps], ".1f")
+
+
 def one_changed(design: str) -> str:
     """Return the rows of a design, seed 0, after about 15 minutes, and at equal images seen."""
     rows = {title: runs[0] for title, runs in rows_of(design).items() if title != HOUR}
@@ -131,7 +138,7 @@ def one_changed(design: str) -> str:
         end, per_step = run["distances"][-1], minutes_per_step(design, title)
         fair = distance_at(run, "average", equal / batch_size(design, title))
         reached = steps_to(run, "average", goal)
-        minutes = spread([reached and per_step and reached * per_step], ".1f")
+        minutes = minutes_text([reached], per_step)
         cells = [f"{end[kind]:.1f}" for kind in (CHOSEN_BY, "average", "last")]
         lines.append(
             [title, *cells, f"{fair:.1f}" if fair else None, minutes, f"{seen[title] / 1e6:.1f}"]
@@ -153,10 +160,7 @@ def together() -> str:
         for kind, distance in wanted:
             steps = [steps_to(run, kind, distance) for run in runs]
             for precision in PRECISIONS:
-                per_step = minutes_per_step(design, TOGETHER, precision)
-                cells.append(
-                    spread([each and per_step and each * per_step for each in steps], ".1f")
-                )
+                cells.append(minutes_text(steps, minutes_per_step(design, TOGETHER, precision)))
         lines.append(cells)
     kinds = ("averaged, to the document's last", "last, to its last", "averaged, to its averaged")
     headings = ["design", "seeds", *(f"{k}, {p}" for k in kinds for p in PRECISIONS)]
@@ -168,22 +172,27 @@ def after() -> str:
     lines = []
     for design in DESIGNS:
         found, goal = rows_of(design), goals(design)
+        per_step = minutes_per_step(design, TOGETHER)
+        if TOGETHER not in found or not per_step:
+            continue
         cells = [f"`{design}`", f"{goal['last']:.0f}", f"{goal['average']:.0f}"]
-        for title in (TOGETHER, HOUR):
-            for kind in ("figures", "average"):
+        for title, minutes in ((TOGETHER, 15), (HOUR, 60)):
+            for kind in ("last", "average"):
                 runs = found.get(title, [])
-                values = [run[kind]["frechet_distance"] for run in runs]
-                cells.append(spread(values, ".1f") if values else None)
-        if TOGETHER in found:
-            lines.append(cells)
+                values = [distance_at(run, kind, minutes / per_step) for run in runs]
+                measured = values and None not in values
+                cells.append(spread(values, ".1f") if measured else "not yet measured")
+        lines.append(cells)
     headings = ["design", "document, last", "document, averaged", "15 minutes, last"]
     return table([*headings, "averaged", "an hour, last", "averaged"], lines)
 
 
 def best() -> str:
     """Return the figures of each seed of the study `best`."""
-    lines = []
-    for run in stored(BEST, {}).get("float32", []):
+    lines, runs = [], stored(BEST, {}).get("float32", [])
+    if not runs:
+        return "Not measured yet."
+    for run in runs:
         averaged = run["average"]
         digits = averaged["digits"]
         cells = [f"{run[kind]['frechet_distance']:.1f}" for kind in BEST_KINDS]
