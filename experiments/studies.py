@@ -235,6 +235,7 @@ better(
     "",
     {32: 174_000, 128: 60_000},
     {
+        "learning rate 4e-4": "--learning-rate 4e-4",
         "learning rate 1e-4": "--learning-rate 1e-4",
         "beta_1 0.9": "--beta-1 0.9",
         "batch size 128": "--batch-size 128",
