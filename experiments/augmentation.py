@@ -27,7 +27,7 @@ from results import (
     stored,
     with_run,
 )
-from tables import table
+from tables import mean_and_range, table
 
 from gan.cli import run_command
 from gan.recipe import positive_int, seed_number
@@ -190,16 +190,20 @@ def text(result: dict) -> str:
     if not (sizes := result.get("sizes")):
         return "Not measured yet."
 
-    def cells(values: list[float], form: str) -> str:
-        middle, *ends = (format(value, form) for value in (mean(values), min(values), max(values)))
-        return f"{middle} ({ends[0]} to {ends[1]})"
-
     rows = [
-        [row, *(cells([run["accuracy"][row] for run in runs], ".1%") for runs in sizes.values())]
+        [
+            row,
+            *(
+                mean_and_range([run["accuracy"][row] for run in runs], ".1%")
+                for runs in sizes.values()
+            ),
+        ]
         for row in ROWS
     ]
     for kind, what in (("all", "images of GANs"), ("nice", "images of GANs, `--nice`")):
-        near = (cells([run["nearest"][kind] for run in runs], ".2f") for runs in sizes.values())
+        near = (
+            mean_and_range([run["nearest"][kind] for run in runs], ".2f") for runs in sizes.values()
+        )
         rows.append([f"distance of {what} to the nearest of these images", *near])
     titles = (f"{size} images of each digit, seeds: {len(runs)}" for size, runs in sizes.items())
     return table(["trained on", *titles], rows)

@@ -9,15 +9,14 @@ numbers of a row hardly do.
 """
 
 import argparse
-import shlex
 from itertools import pairwise
 
 from bench import CONTENDERS
 from reproductions import mean_of
 from results import REFERENCE, store, stored
 from speed import Contender, medians, take_turns
-from studies import STUDIES
-from tables import cell, heading, table
+from studies import STUDIES, option
+from tables import cell, heading, mean_and_range, table
 
 from gan.cli import run_command
 from gan.designs import DESIGNS, find_recipe
@@ -27,14 +26,8 @@ FOLDER = REFERENCE / "better_numbers"
 SPEEDS = FOLDER / "speeds.json"
 BEST, BEST_KINDS = REFERENCE / "best" / "result.json", ("figures", "average", "better half")
 PRECISIONS = ("float32", "bfloat16")
-TOGETHER, HOUR, DOCUMENT = "together", "together, an hour", "the document's numbers"
+TOGETHER, HOUR = "together", "together, an hour"
 CHOSEN_BY = "average_to_training"
-
-
-def option(text: str, name: str, otherwise: str) -> str:
-    """Return the value of an option in the text of a row's options."""
-    words = shlex.split(text)
-    return words[words.index(name) + 1] if name in words else otherwise
 
 
 def batch_size(design: str, title: str) -> int:
@@ -115,9 +108,7 @@ def spread(values: list[float | None], form: str = ".0f") -> str:
     """Return the mean and the range of some numbers as text; a missing one counts as `never`."""
     if missing := values.count(None):
         return "never" if missing == len(values) else f"never for {missing} of {len(values)}"
-    middle, ends = sum(values) / len(values), (min(values), max(values))
-    texts = [format(value, form) for value in (middle, *ends)]
-    return texts[0] if len(values) == 1 else f"{texts[0]} ({texts[1]} to {texts[2]})"
+    return mean_and_range(values, form)
 
 
 def minutes_text(steps: list[float | None], per_step: float | None) -> str | None:

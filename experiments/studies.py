@@ -159,6 +159,12 @@ EVERY_5_MINUTES = tuple(Fraction(n, 12) for n in range(4, 13))  # of an hour, fr
 BFLOAT16 = "--precision bfloat16"
 
 
+def option(text: str, name: str, otherwise: str) -> str:
+    """Return the value of an option in the text of a row's options."""
+    words = text.split()
+    return words[words.index(name) + 1] if name in words else otherwise
+
+
 def better(design: str, options: str, quarter: dict, changes: dict, together: str) -> None:
     """Add the study of other numbers for `design`: what is changed -> options of `gan.train`.
 
@@ -167,11 +173,9 @@ def better(design: str, options: str, quarter: dict, changes: dict, together: st
     """
 
     def row(run: str, changed: str, minutes: int = 15, **more) -> Row:
-        words = changed.split()
-        sizes = [int(words[words.index("--batch-size") + 1])] if "--batch-size" in words else []
-        steps = quarter[(sizes or list(quarter))[0]] * minutes // 15
-        text = " ".join([*options.split(), *words, "--steps", str(steps)])
-        return Row(f"better-{design}-{run}", design, text, **more)
+        size = int(option(changed, "--batch-size", str(next(iter(quarter)))))
+        text = f"{options} {changed} --steps {quarter[size] * minutes // 15}"
+        return Row(f"better-{design}-{run}", design, " ".join(text.split()), **more)
 
     rows = {"the document's numbers": row("document", "")}
     rows |= {title: row(title.replace(" ", "-"), changed) for title, changed in changes.items()}

@@ -30,12 +30,15 @@ def cell(figures: dict, measure: str) -> str:
     return format(figures[measure], FIGURES[measure][1])
 
 
+def mean_and_range(values: list[float], form: str) -> str:
+    """Return the mean of some values and, in brackets, their minimum and maximum."""
+    texts = [format(value, form) for value in (mean(values), min(values), max(values))]
+    return texts[0] if len(values) == 1 else f"{texts[0]} ({texts[1]} to {texts[2]})"
+
+
 def spread(runs: list[dict], measure: str, kind: str = "figures") -> str:
     """Return the mean of a figure over the runs, and in brackets its minimum and maximum."""
-    values, form = [run[kind][measure] for run in runs], FIGURES[measure][1]
-    if len(values) == 1:
-        return format(values[0], form)
-    return f"{mean(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+    return mean_and_range([run[kind][measure] for run in runs], FIGURES[measure][1])
 
 
 def runs_of(row: list | dict) -> list[dict]:

@@ -49,7 +49,7 @@ def digest(variables: Sequence) -> str:
 
 
 def first_values(variables: Sequence) -> list[tuple]:
-    """Pairs of a Keras variable and its value; zeros, of which optimizers hold many, as one."""
+    """Each Keras variable with its value; one 0 stands for many, to save memory (optimizers)."""
     values = [(variable, variable.numpy()) for variable in variables]
     return [(variable, value if value.any() else value.dtype.type(0)) for variable, value in values]
 
