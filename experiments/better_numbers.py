@@ -26,7 +26,7 @@ FOLDER = REFERENCE / "better_numbers"
 SPEEDS = FOLDER / "speeds.json"
 BEST, BEST_KINDS = REFERENCE / "best" / "result.json", ("figures", "average", "better half")
 PRECISIONS = ("float32", "bfloat16")
-TOGETHER, HOUR = "together", "together, an hour"
+DOCUMENT, TOGETHER, HOUR = "the document's numbers", "together", "together, an hour"
 CHOSEN_BY = "average_to_training"
 
 
@@ -119,42 +119,47 @@ def minutes_text(steps: list[float | None], per_step: float | None) -> str | Non
 
 
 def one_changed(design: str) -> str:
-    """Return the rows of a design, seed 0, after about 15 minutes, and at equal images seen."""
+    """Return the rows of a design, seed 0, after about 5 minutes, and at equal images seen."""
     rows = {title: runs[0] for title, runs in rows_of(design).items() if title != HOUR}
-    seen = {title: run["steps"] * batch_size(design, title) for title, run in rows.items()}
     if not rows:
         return "Not measured yet."
-    equal, goal, lines = min(seen.values()), goals(design)["last"], []
+    sizes = {title: batch_size(design, title) for title in rows}
+    steps = {title: run["steps"] / (3 if title == TOGETHER else 1) for title, run in rows.items()}
+    equal, goal, lines = min(steps[t] * sizes[t] for t in rows), goals(design)["last"], []
     for title, run in rows.items():
-        end, per_step = run["distances"][-1], minutes_per_step(design, title)
-        fair = distance_at(run, "average", equal / batch_size(design, title))
+        at_end = (distance_at(run, kind, steps[title]) for kind in (CHOSEN_BY, "average", "last"))
+        fair = distance_at(run, "average", equal / sizes[title])
         reached = steps_to(run, "average", goal)
-        minutes = minutes_text([reached], per_step)
-        cells = [f"{end[kind]:.1f}" for kind in (CHOSEN_BY, "average", "last")]
-        lines.append(
-            [title, *cells, f"{fair:.1f}" if fair else None, minutes, f"{seen[title] / 1e6:.1f}"]
-        )
+        minutes = minutes_text([reached], minutes_per_step(design, title))
+        seen = f"{steps[title] * sizes[title] / 1e6:.2g}"
+        lines.append([title, *(f"{d:.0f}" for d in (*at_end, fair)), minutes, seen])
     headings = ["numbers", "averaged, to training images ↓", "averaged ↓", "last ↓"]
     headings += [f"averaged after {equal / 1e6:.2g} million images", f"minutes to {goal:.0f}"]
     return table([*headings, "million images"], lines)
 
 
 def together() -> str:
-    """Return the best numbers together, of all designs: minutes to the document's distances."""
+    """Return minutes to the document's distances: its own numbers, and the best together.
+
+    The document's numbers come to its own distances at their end: these are the means of the ends.
+    """
     lines = []
     for design in DESIGNS:
-        runs = rows_of(design).get(TOGETHER)
-        if not runs:
-            continue
-        goal, cells = goals(design), [f"`{design}`", str(len(runs))]
+        document = stored(REFERENCE / design / "result.json")["float32"]
+        goal, found = goals(design), rows_of(design).get(TOGETHER)
         wanted = (("average", goal["last"]), ("last", goal["last"]), ("average", goal["average"]))
-        for kind, distance in wanted:
-            steps = [steps_to(run, kind, distance) for run in runs]
-            for precision in PRECISIONS:
-                cells.append(minutes_text(steps, minutes_per_step(design, TOGETHER, precision)))
-        lines.append(cells)
+        for title, runs in ((DOCUMENT, document), (TOGETHER, found)):
+            if not runs:
+                continue
+            cells = [f"`{design}`", title, str(len(runs))]
+            for number, (kind, distance) in enumerate(wanted):
+                whole = title == DOCUMENT and number > 0
+                steps = [run["steps"] if whole else steps_to(run, kind, distance) for run in runs]
+                for precision in PRECISIONS:
+                    cells.append(minutes_text(steps, minutes_per_step(design, title, precision)))
+            lines.append(cells)
     kinds = ("averaged, to the document's last", "last, to its last", "averaged, to its averaged")
-    headings = ["design", "seeds", *(f"{k}, {p}" for k in kinds for p in PRECISIONS)]
+    headings = ["design", "numbers", "seeds", *(f"{k}, {p}" for k in kinds for p in PRECISIONS)]
     return table(headings, lines)
 
 

@@ -31,9 +31,9 @@ def cell(figures: dict, measure: str) -> str:
 
 
 def mean_and_range(values: list[float], form: str) -> str:
-    """Return the mean of some values and, in brackets, their minimum and maximum."""
+    """Return the mean of some values and, in brackets, their minimum and maximum if they differ."""
     texts = [format(value, form) for value in (mean(values), min(values), max(values))]
-    return texts[0] if len(values) == 1 else f"{texts[0]} ({texts[1]} to {texts[2]})"
+    return texts[0] if min(values) == max(values) else f"{texts[0]} ({texts[1]} to {texts[2]})"
 
 
 def spread(runs: list[dict], measure: str, kind: str = "figures") -> str:

@@ -42,13 +42,16 @@ def test_a_goal_that_some_seeds_miss_is_not_averaged():
 
 
 @pytest.mark.parametrize("name", DESIGNS)
-def test_a_row_takes_as_many_steps_as_its_batch_size_allows(name):
-    rows = STUDIES[f"better-{name}"].rows
-    lengths = {}
+def test_a_row_takes_as_many_steps_as_its_minutes_and_batch_size_allow(name):
+    rows, per_minute = STUDIES[f"better-{name}"].rows, {}
     for title, row in rows.items():
         steps = int(better_numbers.option(row.options, "--steps", ""))
-        if title == better_numbers.HOUR:
-            assert steps == 4 * lengths[better_numbers.batch_size(name, title)]
-        else:
-            size = better_numbers.batch_size(name, title)
-            assert lengths.setdefault(size, steps) == steps
+        minutes = {better_numbers.TOGETHER: 15, better_numbers.HOUR: 60}.get(title, 5)
+        size = better_numbers.batch_size(name, title)
+        assert per_minute.setdefault(size, steps / minutes) == steps / minutes
+
+
+def test_an_hour_goes_on_with_the_run_of_15_minutes():
+    for name in DESIGNS:
+        rows = STUDIES[f"better-{name}"].rows
+        assert rows[better_numbers.HOUR].run == rows[better_numbers.TOGETHER].run
