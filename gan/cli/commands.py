@@ -86,8 +86,10 @@ def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[s
 def needs_a_script(config: dict) -> bool:
     """Whether only a script can continue a run: with its data, optimizers or frozen layers."""
     rates = [each.get("learning_rate") for each in (config.get("optimizers") or {}).values()]
+    factors = 1, config["recipe"].get("d_rate_factor", 1)
+    usual = [config["recipe"]["learning_rate"] * factor for factor in factors]
     own_rate = any(
-        not isinstance(rate, float) or abs(rate / config["recipe"]["learning_rate"] - 1) > 1e-6
+        not isinstance(rate, float) or all(abs(rate / each - 1) > 1e-6 for each in usual)
         for rate in rates
     )
     return config["data"]["source"] == ARRAY or own_rate or bool(config.get("frozen"))

@@ -222,6 +222,17 @@ def test_an_exchanged_optimizer_trains_loaded_weights(trained, place):
     assert not any("train" in name for name in commands)  # the command could not go on
 
 
+def test_a_command_goes_on_with_another_rate_for_d(place):
+    run = place("run")
+    build_design("dense-sgd", d_rate_factor=2, **SMALL).train(steps=1, images=IMAGES, run=run)
+    config = run.config() | {"data": {"source": "mnist", "digest": "x"}}
+    rate = config["optimizers"]["d"]["learning_rate"]
+    for d_rate, goes_on in ((rate, True), (2 * rate, False)):
+        config["optimizers"]["d"]["learning_rate"] = d_rate
+        commands = [name for name, _ in next_commands(run, config, 1, 1)]
+        assert ("train twice as long:" in commands) == goes_on
+
+
 def test_designs_built_in_several_threads_have_the_weights_of_their_seeds():
     seeds, found = range(4), {}
     expected = {seed: digest(build_design("dense-sgd", SHAPE, seed).net_weights) for seed in seeds}
