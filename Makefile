@@ -12,7 +12,7 @@ LENGTH = $(if $(STEPS),--steps $(STEPS))
 SCRIPTS := report growth scale overview losses classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits better-numbers augmentation
 COMPARISONS := bench parity reproduce-documents
 
-.PHONY: help install FORCE generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults test-gpu lint format clean clean-runs
+.PHONY: help install FORCE generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults soak test-gpu lint format clean clean-runs
 
 # `make` prints the lines that begin with `#:`.
 help:
@@ -83,6 +83,10 @@ test-page: .venv/installed
 #:   test-faults       kill, damage and misuse the commands (half an hour)
 test-faults: .venv/installed
 	@.venv/bin/python tests/faults.py $(ARGS)
+
+#:   soak              train thousands of times, to see whether one training crashes (hours)
+soak: .venv/installed
+	@.venv/bin/python tests/soak.py $(ARGS)
 
 #:   test-gpu          show that a GPU is used, and is exact (10 minutes; without a GPU nothing)
 test-gpu: .venv/installed
