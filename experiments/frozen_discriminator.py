@@ -1,9 +1,9 @@
-"""Show that D of the Keras GAN class never learns on Keras 3: `make frozen-discriminator`
+"""Show that D of two documents never learns on Keras 3: `make frozen-discriminator`
 
-The document compiles D, sets `discriminator.trainable = False` and compiles G with D behind it.
-Keras 2 remembers what was trainable when D was compiled, so both nets learn. Keras 3 reads the flag
-when the step is traced, so D never learns. Here the same nets train for 100 iterations in the
-document's way, and with the step of `gan.dense`. Takes half a minute.
+The Keras GAN class and the SGD article compile D, set `discriminator.trainable = False` and compile
+G with D behind it. Keras 2 remembers what was trainable when D was compiled, so both nets learn.
+Keras 3 reads the flag when the step is traced, so D never learns. Here the same nets train for 100
+iterations in the document's way, and with the step of `gan.dense`. Takes a minute.
 """
 
 import warnings
@@ -13,25 +13,23 @@ from results import REFERENCE, store, stored
 
 from gan.cli import run_command
 from gan.data.digits import draw_digits
-from gan.dense import GAN
+from gan.design import Design
+from gan.designs import build_design
 from gan.support.tensorflow import keras
 
 RESULT = REFERENCE / "frozen_discriminator.json"
 ITERATIONS, BATCH_SIZE = 100, 32
 
 
-def the_documents_way(gan: GAN):
-    """Return the iteration of the Keras GAN class.
-
-    It has two Adams, not the document's one, because Keras 3 does not let two nets share one.
-    """
+def the_documents_way(gan: Design):
+    """Return the iteration of the Keras GAN class, whose nets share an Adam, or the SGD article."""
     d, g = gan.discriminator, gan.generator
-    adam = keras.optimizers.Adam(2e-4, 0.5)
-    d.compile(adam, "binary_crossentropy")
+    optimizer = keras.optimizers.Adam(2e-4, 0.5) if gan.name == "dense" else "sgd"
+    d.compile(optimizer, "binary_crossentropy")
     noise = keras.Input((100,))
     d.trainable = False
     combined = keras.Model(noise, d(g(noise)))
-    combined.compile(keras.optimizers.Adam(2e-4, 0.5), "binary_crossentropy")
+    combined.compile(optimizer, "binary_crossentropy")
     real, fake = np.ones((BATCH_SIZE, 1)), np.zeros((BATCH_SIZE, 1))
 
     def iterate(images, d_noise, g_noise) -> None:
@@ -42,7 +40,7 @@ def the_documents_way(gan: GAN):
     return iterate
 
 
-def train(iterate, gan: GAN, images: np.ndarray) -> list[float]:
+def train(iterate, gan: Design, images: np.ndarray) -> list[float]:
     """Train for ITERATIONS; return the largest change of a weight of D, and of G."""
     random = np.random.default_rng(0)
     nets = gan.discriminator, gan.generator
@@ -62,10 +60,10 @@ def main() -> int:
     warnings.simplefilter("ignore")  # Keras gives only a generic warning, once
     moved = {}
     images = draw_digits(1000, seed=0)[0][..., np.newaxis].astype("float32") / 127.5 - 1
-    ways = {"the document's way": the_documents_way, "gan.dense": lambda gan: gan.step}
-    for title, way in ways.items():
-        gan = GAN()
-        moved[title] = train(way(gan), gan, images)
+    for name, document in (("dense", "the Keras GAN class"), ("dense-sgd", "the SGD article")):
+        for title, way in ((document, the_documents_way), (name, lambda gan: gan.step)):
+            gan = build_design(name)
+            moved[title] = train(way(gan), gan, images)
     result = {"iterations": ITERATIONS, "moved": moved}
     print(text(result))
     if text(stored(RESULT)) != text(result):  # else a reader's copy stays clean
