@@ -8,9 +8,9 @@ RUN := .venv/bin/python -m
 CODE := gan experiments tests
 LENGTH = $(if $(STEPS),--steps $(STEPS))
 
-# Each is a file in experiments/. Those in the second line need Keras 2 and PyTorch.
-SCRIPTS := report growth scale overview losses classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits better-numbers augmentation
-COMPARISONS := bench parity reproduce-documents
+# Each is a file in experiments/. Those in the second line need Keras 2, PyTorch or ONNX.
+SCRIPTS := report growth scale overview losses classifier ranked-sampling optimal-discriminator frozen-discriminator drawn-digits better-numbers augmentation copies
+COMPARISONS := bench parity reproduce-documents exports
 
 .PHONY: help install FORCE generate evaluate runs play $(SCRIPTS) $(COMPARISONS) two-workers test test-slow test-page test-faults soak test-gpu lint format clean clean-runs
 
@@ -59,9 +59,9 @@ study-%: .venv/installed
 #:   losses            train the short runs of the guide's "What the losses say" (15 minutes)
 #:   other experiments: reproduce-documents, overview, classifier, ranked-sampling,
 #:                     optimal-discriminator, frozen-discriminator, drawn-digits, better-numbers,
-#:                     augmentation
+#:                     augmentation, copies, exports
 $(SCRIPTS): .venv/installed
-parity reproduce-documents: .venv/experiments
+parity reproduce-documents exports: .venv/experiments
 # On a GPU, bench needs no other code. PyTorch brings CUDA libraries of its own.
 bench: .venv/$(if $(wildcard /proc/driver/nvidia/gpus/* /usr/lib/wsl/lib/nvidia-smi),installed,experiments)
 $(SCRIPTS) $(COMPARISONS):
@@ -194,7 +194,7 @@ CUDA_WANTED = $(if $(findstring command,$(origin CUDA)),$(CUDA),$(filter 0 1,$(C
 	else echo "error: pip could not install what requirements.txt names, for the reason above;" \
 	  "mend it and repeat the command" >&2; exit 2; fi
 
-# Keras 2 and PyTorch, which only the comparisons need. PyTorch's cuDNN and NCCL, of CUDA 13, write
+# Keras 2, PyTorch and ONNX, which only the comparisons need. PyTorch's cuDNN and NCCL, of CUDA 13, write
 # over TensorFlow's files of the same names, so TensorFlow's are installed again.
 .venv/experiments: .venv/installed experiments/requirements.txt
 	@echo "installing what the documents' own code needs"

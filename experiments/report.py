@@ -12,6 +12,8 @@ from functools import partial
 import augmentation
 import bench
 import better_numbers
+import copies
+import exports
 import frozen_discriminator
 import losses
 import on_gpu
@@ -130,6 +132,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "few-photos": few_photos,
     "start-from": start_from,
     "faults": faults,
+    "exports": lambda: exports.text(stored(exports.RESULT)),
+    "copies": lambda: copies.text(stored(copies.RESULT)),
     "gpu": lambda: on_gpu.text(stored(on_gpu.RESULT, {})),
     "losses": lambda: losses.text(stored(losses.RESULT)),
     "frozen": lambda: frozen_discriminator.text(stored(frozen_discriminator.RESULT)),

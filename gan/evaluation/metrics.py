@@ -62,7 +62,7 @@ def neighbourhood_metrics(
     fake_radii = radii(fake, k)
     in_real_ball = np.zeros(len(fake), int)  # how many balls hold this fake
     recalled, covered = [], []
-    for rows, distances in _distances(real, fake):  # [ROWS, fakes]
+    for rows, distances in all_distances(real, fake):  # [ROWS, fakes]
         inside = distances <= real_radii[rows, None]
         in_real_ball += inside.sum(axis=0)
         covered.append(inside.any(axis=1))
@@ -81,7 +81,7 @@ def nearest_distances(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     Both are uint8 images of the same shape; the distance uses pixels scaled to [0, 1].
     """
     flat = [array.reshape(len(array), -1).astype(np.float32) / 255 for array in (images, others)]
-    return np.concatenate([distances.min(axis=1) for _, distances in _distances(*flat)])
+    return np.concatenate([distances.min(axis=1) for _, distances in all_distances(*flat)])
 
 
 def radii(features: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
@@ -90,12 +90,12 @@ def radii(features: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
     return np.concatenate(
         [
             np.partition(distances, k, axis=1)[:, k]
-            for _, distances in _distances(features, features)
+            for _, distances in all_distances(features, features)
         ]
     )
 
 
-def _distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+def all_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield slices of `a`, and the distances from the rows of the slice to all rows of `b`."""
     squares = np.square(b).sum(axis=1)
     for first in range(0, len(a), ROWS):
