@@ -44,6 +44,8 @@ from gan.support.errors import UserError
 RESULT = REFERENCE / "benchmark.json"
 PRECISIONS = ("float32", "bfloat16")
 CONTENDERS = str(Path(__file__).with_name("contenders.py"))
+# What two choices of this project cost: float32 otherwise, and how many inter-op threads.
+OTHERWISE = {"without an averaged generator": 1, "several inter-op threads": os.cpu_count()}
 PARTS = ("training", "start_up", "sampling", "whole_run")
 CPU_TURNS, GPU_TURNS = (7, 4.0), (5, 1.0)  # rounds and seconds
 
@@ -52,6 +54,8 @@ def compare(name: str, rounds: int, seconds: float) -> dict:
     """Return the steps per second of all contenders, and the medians of the ratios."""
     names = (*PRECISIONS, "document", "limit")
     contenders = {who: Contender(CONTENDERS, name, who) for who in names}
+    for who, threads in OTHERWISE.items():
+        contenders[who] = Contender(CONTENDERS, name, who, TF_NUM_INTEROP_THREADS=threads)
     turns = take_turns(contenders, rounds, seconds)
     operations = contenders["float32"].hello
     for contender in contenders.values():
@@ -62,12 +66,14 @@ def compare(name: str, rounds: int, seconds: float) -> dict:
         least = sum(operations[kind] / speed[kind] for kind in operations)
         return turn[precision] * least
 
-    result = {"steps_per_second": {}, "times_document": {}, "share_of_limit": {}}
+    result = {"steps_per_second": {}, "times_document": {}, "share_of_limit": {}, "otherwise": {}}
     for who in (*PRECISIONS, "document"):
         result["steps_per_second"][who] = median(turn[who] for turn in turns)
     for who in PRECISIONS:
         result["times_document"][who] = median(turn[who] / turn["document"] for turn in turns)
         result["share_of_limit"][who] = median(share(turn, who) for turn in turns)
+    for who in OTHERWISE:
+        result["otherwise"][who] = median(turn[who] / turn["float32"] for turn in turns)
     return result | {"operations": operations, "rounds": turns}
 
 
@@ -134,6 +140,17 @@ def training_table(designs: dict) -> str:
     return table(headings, rows)
 
 
+def otherwise_table(designs: dict) -> str:
+    """Return how many times as fast each design is with the other choice, as a Markdown table."""
+    rows = []
+    for name in filter(designs.get, DESIGNS):
+        turns = designs[name]["rounds"]
+        if "otherwise" in designs[name]:
+            times = ([turn[who] / turn["float32"] for turn in turns] for who in OTHERWISE)
+            rows.append([f"`{name}`", *(middle_and_range(each) for each in times)])
+    return table(["design", *OTHERWISE], rows) if rows else "Not measured yet."
+
+
 def other_table(result: dict) -> str:
     """Return the rest of the result as a Markdown table."""
     whole, start = result["whole_run"], result["start_up"]
@@ -154,8 +171,11 @@ def other_table(result: dict) -> str:
 
 def times_document(figures: dict, precision: str) -> str:
     """Format how many times as fast as the document's code: median and range of the rounds."""
-    times = sorted(turn[precision] / turn["document"] for turn in figures["rounds"])
-    return f"{median(times):.2g} ({times[0]:.2g} to {times[-1]:.2g})"
+    return middle_and_range([turn[precision] / turn["document"] for turn in figures["rounds"]])
+
+
+def middle_and_range(times: list[float]) -> str:
+    return f"{median(times):.2g} ({min(times):.2g} to {max(times):.2g})"
 
 
 def compare_on_gpu(name: str, rounds: int, seconds: float) -> dict[str, list[dict]]:

@@ -35,8 +35,12 @@ def start(name: str, who: str, *options: str) -> tuple[dict, object]:
     if who == "sampling":
         return {}, sampling_speed(name)
     images = load_images().images
-    size = int(options[0]) if options else None  # None: the document's
-    design = build_design(name, images.shape[1:], precision=who, batch_size=size)
+    settings = {"batch_size": int(options[0]) if options else None}  # None: the document's
+    if who == "without an averaged generator":
+        settings["average_decay"] = 0
+    elif who != "several inter-op threads":
+        settings["precision"] = who
+    design = build_design(name, images.shape[1:], **settings)
     run = steps_of(design, images)
     return count_operations(design), run
 

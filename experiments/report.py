@@ -122,6 +122,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "batchnorm": batchnorm,
     "parity": lambda: parity.text(stored(parity.RESULT)),
     "speed": lambda: bench.training_table(stored(bench.RESULT)["training"]),
+    "otherwise": lambda: bench.otherwise_table(stored(bench.RESULT)["training"]),
     "whole": lambda: bench.other_table(stored(bench.RESULT)),
     "exchange": lambda: scale.exchange_table(stored(scale.RESULT)["designs"]),
     "devices": lambda: scale.devices_table(stored(scale.RESULT)["designs"]),

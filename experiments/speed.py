@@ -85,15 +85,16 @@ def train(name: str, *options: object, root: str) -> float:
 class Contender:
     """A process of its own, `python SCRIPT --contend WORDS`, that works only when it is called.
 
-    `hello` is what it found out when it started.
+    `hello` is what it found out when it started. `environment`: variables of its environment.
     """
 
-    def __init__(self, script: str, *words: object) -> None:
+    def __init__(self, script: str, *words: object, **environment: object) -> None:
         self.process = subprocess.Popen(
             [sys.executable, script, "--contend", *map(str, words)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | {name: str(value) for name, value in environment.items()},
         )
         self.hello = self.answer()
 

@@ -235,6 +235,32 @@ def source_gone(place: Place) -> None:
     expect(written(root) == written(root, "whole"), "it ended with other bytes")
 
 
+# As after heap corruption: the process aborts when a function is called for the third time.
+ABORTS = """
+import os, sys
+from gan import train
+from gan.runs import checkpoints
+from gan.cli import run_command
+name, calls = sys.argv.pop(1), []
+function = getattr(checkpoints, name)
+def abort(*arguments):
+    calls.append(name)
+    return os.abort() if len(calls) == 3 else function(*arguments)
+setattr(checkpoints, name, abort)
+run_command(train.main)
+"""
+
+
+def aborted(place: Place) -> None:
+    """SIGABRT in a save: after the variables, before checkpoint.json, and while an old one goes."""
+    for name in ("digest", "_file_digest", "remove"):
+        root = place.fresh(f"aborted in {name}")
+        command = [sys.executable, "-c", ABORTS, name, *place.words(root)]
+        process = subprocess.run(command, cwd=REPOSITORY, capture_output=True)
+        expect(process.returncode == -signal.SIGABRT, f"code {process.returncode}, not SIGABRT")
+        place.goes_on(root, "going on after step")
+
+
 def linked_folder(place: Place) -> None:
     root = place.fresh("linked")
     elsewhere = place.fresh("elsewhere")
@@ -263,6 +289,7 @@ FAULTS: dict[str, Callable[[Place], None]] = {
     "second process": second_process,
     "folder a link": linked_folder,
     "grid damaged": grid_damaged,
+    "aborted in a save": aborted,
     "source of its weights gone": source_gone,
 }
 

@@ -1,7 +1,7 @@
 """The training loop of all designs: fast, and exact when it continues.
 
-A step depends only on (variables, seed, step number). So the loop can run any number of steps in
-one compiled call, stop after any step, and continue later with the same result, byte for byte.
+A step depends only on (variables, seed, step number). So the loop can run many steps in a compiled
+call, stop after any step, and continue later with the same result, byte for byte.
 `gan.training.plain` is the loop without all this; both compute the same.
 """
 

@@ -11,7 +11,8 @@ from gan.layers.replicas import my_slice
 from gan.support.tensorflow import set_xla_flags, tf
 from gan.training.average import STEPS_PER_AVERAGE, compile_average
 
-STEPS_PER_CALL = 100  # at most; enough to make the overhead of a call negligible
+# At most; 20 if an average is kept, which is updated between two calls.
+STEPS_PER_CALL = 100
 SECONDS_PER_CALL = 0.25  # about; the live line and Ctrl-C wait this long
 
 
