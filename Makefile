@@ -40,7 +40,7 @@ evaluate: .venv/installed
 runs: .venv/installed
 	@$(RUN) gan.generate --list $(ARGS)
 
-#:   play              write images/play.html, on which two generators run in your browser
+#:   play              write images/play.html, on which three generators run in your browser
 play: .venv/installed
 	@$(RUN) gan.export --page images/play.html --shipped $(ARGS)
 

@@ -11,7 +11,7 @@ from gan.runs.trained import has_average
 from gan.support.errors import disk_errors
 from gan.support.files import make_folder, shown_path
 
-ON_ONE_PAGE = ("dense", "dcgan")
+ON_ONE_PAGE = ("dense", "best", "dcgan")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -30,7 +30,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="FILE.html",
         type=a_file(".html"),
         help="write a page on which the nets run in a browser (--shipped without --design and "
-        f"--nets: {' and '.join(ON_ONE_PAGE)} on one page)",
+        f"--nets: {', '.join(ON_ONE_PAGE)} on one page)",
     )
     options = parser.parse_args(arguments)
     if not (options.nets or options.page):

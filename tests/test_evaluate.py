@@ -9,10 +9,9 @@ from conftest import REAL_MNIST, finish, needs_mnist, run_here, start
 
 from gan import evaluate, generate, train
 from gan.data.digits import draw_digits
-from gan.designs import DESIGNS
 from gan.evaluation import metrics
 from gan.runs import Run, load
-from gan.runs.trained import REFERENCE
+from gan.runs.trained import REFERENCE, SHIPPED_NAMES
 
 pytestmark = pytest.mark.usefixtures("quick_runs")
 COUNT = 200
@@ -133,12 +132,12 @@ def test_without_mnist_it_says_what_to_do(tmp_path):
 @needs_mnist
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["figures", "average"])
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
 def test_what_is_shipped_measures_as_the_table_says(tmp_path, name, kind):
     """Half precision moves the figures of seed 0 by less than another seed would."""
     folder = REFERENCE / name
     stored = json.loads((folder / "result.json").read_bytes())["float32"][0]
-    options = ["--shipped", "--design", name, "--data", REAL_MNIST]
+    options = ["--shipped", "--name", name, "--data", REAL_MNIST]
     options += ["--average"] if kind == "average" else []
     assert run_here(evaluate.main, *options, "--json", tmp_path / "a.json") == 0
     result = json.loads((tmp_path / "a.json").read_bytes())

@@ -211,15 +211,16 @@ def test_what_the_page_holds(tmp_path, capsys):
     assert run_here(export.main, "--root", tmp_path, "--shipped", "--page", page) == 0
     out = capsys.readouterr().out
     assert "dense, 30,000 steps" in out
+    assert "the weights 'best' that come with the project: dense, 60,000 steps" in out
     assert "dcgan, 11,750 steps" in out
     assert "the page will be" not in out
-    assert page.stat().st_size < 12e6
+    assert page.stat().st_size < 15e6
     text = page.read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:)', text)  # nothing is fetched
     content = json.loads(re.search(r'id="page" type="application/json">(.*?)</script>', text)[1])
-    assert [net["name"] for net in content["nets"]] == ["dense", "dcgan"]
-    assert [net["logits"] for net in content["nets"]] == [False, True]
-    kinds = [layer["kind"] for layer in content["nets"][1]["discriminator"]]
+    assert [net["name"] for net in content["nets"]] == ["dense", "best", "dcgan"]
+    assert [net["logits"] for net in content["nets"]] == [False, False, True]
+    kinds = [layer["kind"] for layer in content["nets"][2]["discriminator"]]
     assert kinds == ["input", *["convolution", "leaky", "reshape"] * 2, "reshape", "dense"]
 
 

@@ -247,6 +247,8 @@ def test_what_was_never_trained_is_not_loaded(tmp_path, three_checkpoints, monke
         load("nosuch", shipped=True)
     design, steps = load("dense", shipped=True)
     assert (design.name, steps) == ("dense", 30_000)
+    best, steps = load("best", shipped=True)
+    assert (best.name, steps, best.recipe.batch_size) == ("dense", 60_000, 128)
     assert not np.array_equal(design.averages[0], design.generator.variables[0])
     # Without an average of its own, its average is what was loaded, not the first weights.
     monkeypatch.setattr("gan.runs.trained.has_average", lambda *_: False)
