@@ -138,7 +138,10 @@ def with_photos(comparison, count: int):
 
 
 def keep(name: str, title: str, training: StudyRun, found: dict, comparison) -> None:
-    """Store what was found of a run, and copy what comes with the project."""
+    """Store what was found of a run, and copy what comes with the project.
+
+    If the run has more steps than its row, its nets and pictures stay as they were copied before.
+    """
     from gan.evaluation.classifier import FOLDERS
 
     study, run = STUDIES[name], training.run
@@ -154,6 +157,8 @@ def keep(name: str, title: str, training: StudyRun, found: dict, comparison) -> 
         accuracy = stored(FOLDERS[study.against] / "result.json")["test_accuracy"]
         around["classifier_accuracy"] = accuracy
     store(path, f"make study-{name}", result)
+    if training.has(training.total + 1):
+        return  # a longer row went on with this run: its nets and pictures are of more steps now
     if study.keep:
         study.keep(run, title, load(run)[0], training.total, path.parent)
     if study.pictures and training.seed == 0:

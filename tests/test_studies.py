@@ -7,7 +7,7 @@ import pytest
 import study
 from conftest import assert_changed, run_here, weights
 from exchanged_nets import ExchangedSGD
-from studies import STUDIES, Row
+from studies import STUDIES, Row, Study
 from study_run import StudyRun
 
 from gan import train
@@ -47,6 +47,22 @@ def test_a_measurement_counts_until_the_run_is_started_over(small_data, tmp_path
     assert StudyRun(row, 1, tmp_path, real="both").measured(2) == {}
     training.run.metrics.write_text("step,d_loss\n0,0.5\n1,0.3\n", encoding="utf-8")
     assert training.measured(2) == {}
+
+
+def test_of_a_run_that_went_on_for_a_longer_row_no_nets_are_kept(small_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_DATA", small_data)
+    kept = []
+    short = Study("mine", "mine.json", {}, place=(), keep=lambda *what: kept.append(what[3]))
+    monkeypatch.setitem(STUDIES, "mine", short)
+    monkeypatch.setattr(study, "REFERENCE", tmp_path)
+    monkeypatch.setattr(study, "load", lambda run: (None, 4))
+    training = StudyRun(Row("mine", "dense", "--steps 4"), 0, tmp_path)
+    for steps in (4, 8):
+        training.run.checkpoints.path(steps).mkdir(parents=True)
+        study.keep("mine", "title", training, {"seed": 0, "figures": steps}, None)
+    assert kept == [4]
+    stored = json.loads((tmp_path / "mine.json").read_bytes())
+    assert stored["title"] == [{"seed": 0, "figures": 8}]
 
 
 @pytest.mark.parametrize(
