@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from math import comb
+from math import comb, exp, log, log1p
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path[:0] = map(str, (REPOSITORY, REPOSITORY / "experiments"))
 
 from results import REFERENCE, commit, store, stored  # noqa: E402
+
+from gan.recipe import positive_int, seed_number  # noqa: E402
 
 RESULT = REFERENCE / "soak.json"
 PER_WORKER = 25  # then a new process: TensorFlow never frees what it has compiled
@@ -89,6 +91,15 @@ def work(variant: Variant, first: int, folder: Path) -> None:
 # -- all of them -------------------------------------------------------------------------------
 
 
+def dump_core() -> None:
+    """Let this process write a core dump of any size, or as large as a user may who is not root."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))
+    except ValueError:
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
 class Worker:
     """A process that trains PER_WORKER times; it writes into a folder of its own."""
 
@@ -103,7 +114,7 @@ class Worker:
             cwd=self.folder,  # the kernel writes core dumps here
             stdout=self.output,
             stderr=subprocess.STDOUT,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (-1, -1)),
+            preexec_fn=dump_core,
         )
 
     def lines(self, word: str) -> list[list[str]]:
@@ -127,17 +138,24 @@ class Worker:
                 (self.folder / "stacks").write_bytes(found.stdout)
                 lines = found.stdout.decode(errors="replace").splitlines()
                 stack = [line for line in lines if line.startswith("#")][:40]
-        begun = self.lines("begin")
-        return {"end": name, "training": begun[-1][1:] if begun else None, "stack": stack}
+        begun = self.lines("begin")[len(self.lines("end")) :]  # none: between two, or at the start
+        return {"end": name, "training": begun[0][1:] if begun else None, "stack": stack}
 
 
 def chance_below(deaths: int, trainings: int) -> float:
-    """The chance of a death in one training is below this, with 95 % confidence (exact)."""
+    """The chance of a death in one training is below this, with 95 % confidence (exact).
+
+    `trainings`: all that began, also those that died.
+    """
 
     def so_few(chance: float) -> float:
         """The probability of `deaths` or fewer, if each training dies with this chance."""
-        ways = (comb(trainings, n) * chance**n for n in range(deaths + 1))
-        return sum(way * (1 - chance) ** (trainings - n) for n, way in enumerate(ways))
+        ways = (log(comb(trainings, n)) for n in range(deaths + 1))  # too large for a float
+        dies, lives = log(chance), log1p(-chance)
+        return sum(exp(way + n * dies + (trainings - n) * lives) for n, way in enumerate(ways))
+
+    if deaths >= trainings:
+        return 1.0
 
     low, high = 0.0, 1.0
     while high - low > 1e-9:
@@ -168,10 +186,10 @@ def soak(options: argparse.Namespace, keep) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trainings", type=int, default=5000, metavar="N", help="in all")
-    parser.add_argument("--at-once", type=int, default=3, metavar="N", help="processes")
+    parser.add_argument("--trainings", type=positive_int, default=5000, metavar="N", help="in all")
+    parser.add_argument("--at-once", type=positive_int, default=3, metavar="N", help="processes")
     parser.add_argument("--python", nargs="+", default=[sys.executable], metavar="PATH")
-    parser.add_argument("--first", type=int, default=0, metavar="N", help="number, and seed")
+    parser.add_argument("--first", type=seed_number, default=0, metavar="N", help="its seed")
     parser.add_argument("--folder", type=Path, help="for what dead workers leave")
     parser.add_argument("--store", action="store_true", help="add the counts to soak.json")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
@@ -201,7 +219,7 @@ def main() -> int:
             seconds = round(before.get("seconds", 0) + time.monotonic() - started)
             found = {"commit": version, "trainings": counts, "deaths": deaths, "seconds": seconds}
             found |= {"at_once": options.at_once}
-            found["chance_below"] = chance_below(len(deaths), total)
+            found["chance_below"] = chance_below(len(deaths), total + len(deaths))
             store(RESULT, "make soak", found)
 
     with suppress(KeyboardInterrupt):
