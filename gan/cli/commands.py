@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from math import isclose
 from pathlib import Path
 
 from gan.data.download import PUBLISHED
@@ -85,11 +86,11 @@ def next_commands(run: Run, config: dict, done: int, total: int) -> list[tuple[s
 
 def needs_a_script(config: dict) -> bool:
     """Whether only a script can continue a run: with its data, optimizers or frozen layers."""
-    rates = [each.get("learning_rate") for each in (config.get("optimizers") or {}).values()]
-    factors = 1, config["recipe"].get("d_rate_factor", 1)
-    usual = [config["recipe"]["learning_rate"] * factor for factor in factors]
+    rate = config["recipe"]["learning_rate"]
+    usual = {"d": rate * config["recipe"].get("d_rate_factor", 1), "g": rate}
     own_rate = any(
-        not isinstance(rate, float) or all(abs(rate / each - 1) > 1e-6 for each in usual)
-        for rate in rates
+        not isinstance(found := optimizer.get("learning_rate"), float)
+        or not isclose(found, usual[net], rel_tol=1e-6)  # it was rounded to float32
+        for net, optimizer in (config.get("optimizers") or {}).items()
     )
     return config["data"]["source"] == ARRAY or own_rate or bool(config.get("frozen"))

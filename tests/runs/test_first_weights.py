@@ -227,10 +227,12 @@ def test_a_command_goes_on_with_another_rate_for_d(place):
     build_design("dense-sgd", d_rate_factor=2, **SMALL).train(steps=1, images=IMAGES, run=run)
     config = run.config() | {"data": {"source": "mnist", "digest": "x"}}
     rate = config["optimizers"]["d"]["learning_rate"]
-    for d_rate, goes_on in ((rate, True), (2 * rate, False)):
+    for d_rate, goes_on in ((rate, True), (2 * rate, False), (rate / 2, False)):
         config["optimizers"]["d"]["learning_rate"] = d_rate
         commands = [name for name, _ in next_commands(run, config, 1, 1)]
         assert ("train twice as long:" in commands) == goes_on
+    config["recipe"]["d_rate_factor"], config["optimizers"]["d"]["learning_rate"] = 5e-324, 0.0
+    assert "train twice as long:" in [name for name, _ in next_commands(run, config, 1, 1)]
 
 
 def test_designs_built_in_several_threads_have_the_weights_of_their_seeds():
