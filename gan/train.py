@@ -64,8 +64,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--fresh", action="store_true", help=text)
     text = "also log to experiments/RUN/tensorboard; needs the tensorboard package"
     add("--tensorboard", action="store_true", help=text)
-    text = """begin a new run with the weights of RUN, or of shipped-DESIGN, instead of those of the
-        seed; a run that continues has them already"""
+    text = """begin a new run with the weights of RUN, or of shipped-DESIGN or shipped-best, instead
+        of those of the seed; a run that continues has them already"""
     add("--start-from", metavar="RUN", type=not_empty, help=text)
     text = """measure 5,000 images of the last and of the averaged generator every N steps, as
         gan.evaluate does; needs the real MNIST, or Fashion-MNIST (default: never)"""

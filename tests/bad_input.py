@@ -42,6 +42,7 @@ VALUES = {
         ("--batch-size --latent-dim", (*NO_NUMBERS, "100000"), "number from 1 to 65536, not VALUE"),
         ("--devices", (*NO_NUMBERS, "65", "gpu"), "cpu, or a whole number from 1 to 64, not VALUE"),
         ("--start-from", ("nosuch",), "no trained run 'nosuch' in"),
+        ("--start-from", ("best",), "project: --start-from shipped-DESIGN or shipped-best"),
         ("--start-from", (".", "a/b", "reference"), NAME),
         ("--start-from", ("shipped-x", "shipped-"), "come with the project; there are dense"),
         ("--start-from", ("",), EMPTY),

@@ -132,7 +132,8 @@ def make_parser_of_trained(module: str, description: str) -> Parser:
     text = "use the newest run of this design, or its shipped weights if it has no run"
     parser.add_argument("--design", choices=DESIGNS, help=text)
     group = parser.add_mutually_exclusive_group()
-    text = "use the weights that come with the project, even if there are runs"
+    text = """use the weights that come with the project, even if there are runs; with --name best,
+        those nearest to MNIST, which were trained with other settings than a document's"""
     group.add_argument("--shipped", action="store_true", help=text)
     text = "use the checkpoint of step N; gan.generate --list shows the kept ones (default: newest)"
     group.add_argument("--step", metavar="N", type=positive_int, help=text)

@@ -12,6 +12,7 @@ from gan.evaluation.classifier import FOLDERS, classify, load_classifier
 from gan.evaluation.sampling import collect, draw_samples
 from gan.runs import Run, Shipped
 from gan.runs.config import how_far
+from gan.runs.start import name_of
 
 
 def draw(
@@ -31,7 +32,7 @@ def draw(
     averaged = "averaged generator, " if average else ""
     trained_for = f"{how_far(config, steps)} on {config['data']['name']}"
     say(f"{trained.title}: {design.name}, {averaged}{trained_for}; drawing {count:,} images")
-    source = {"run": trained.name, "design": config["design"], "data": config["data"]["name"]}
+    source = {"run": name_of(trained), "design": config["design"], "data": config["data"]["name"]}
     source |= {"recipe": config["recipe"], "training_seed": config["seed"], "steps": steps}
     images = collect(draw_samples(design, seed, count, average)).images
     return source | {"average": average, "seed": seed, "count": count}, images

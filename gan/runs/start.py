@@ -28,7 +28,7 @@ def find_source(source: str | Run | Shipped, root: Path | str = REPOSITORY) -> R
         return source
     if source.startswith(SHIPPED):
         return Shipped(source.removeprefix(SHIPPED), Path(root))
-    return choose_trained(Path(root), source)
+    return choose_trained(Path(root), source, option="--start-from shipped-DESIGN or shipped-best")
 
 
 class Beginning:

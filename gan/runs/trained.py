@@ -91,11 +91,13 @@ def choose_trained(
     design: str | None = None,
     shipped: bool = False,
     say: Callable[[str], None] = print,
+    option: str = "--shipped",
 ) -> Run | Shipped:
     """The run `name`, else the newest run (of `design`); if there is no run, the shipped weights.
 
     `shipped` ignores the runs: `name` is then one of SHIPPED_NAMES. `say` prints which runs are
-    skipped. Raises UserError if there are neither runs nor weights, or no run `name`.
+    skipped. `option` of the command uses the shipped weights instead. Raises UserError if there are
+    neither runs nor weights, or no run `name`.
     """
     if name and design:
         raise UserError("--name cannot be combined with --design")
@@ -126,7 +128,7 @@ def choose_trained(
     there = ", ".join(run.name for run in runs) or "none"
     raise UserError(
         f"no {missing} in {shown_path(root / 'experiments')}; runs with a checkpoint (saved each "
-        f"minute): {there}; or use the weights that come with the project: --shipped"
+        f"minute): {there}; or use the weights that come with the project: {option}"
     )
 
 
