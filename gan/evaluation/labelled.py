@@ -66,7 +66,7 @@ def choose_digits(drawn: Iterable[Labelled], digits: str, each: int) -> tuple[Sa
         few = ", ".join(f"{n:,} of digit {digit}" for digit, n in found.items() if n < each)
         raise UserError(
             f"too few among {total:,} images drawn: {few}, and you asked for {each:,} of each; "
-            "ask for fewer with --count, or use a run that draws more of them"
+            "ask for fewer, or use a run that draws more of them"
         )
     of_each = ", of ".join(f"digit {n} in {needed[n]:,}" for n in kept)
     text = f"{total:,} images drawn: {each:,} of {of_each}"
