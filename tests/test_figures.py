@@ -4,6 +4,7 @@ import importlib
 import re
 from statistics import mean
 
+import exports
 import losses
 import pytest
 import report
@@ -79,3 +80,9 @@ def test_the_losses_of_the_guide_are_of_the_runs_that_make_trains():
             assert train.parse([part.row.design, *options.split()]).steps == found["steps"]
             assert {len(curve) for curve in found["curves"].values()} == {losses.POINTS}
     assert losses.PLOT.stat().st_size < 400_000
+
+
+def test_an_export_that_fails_for_every_net_has_a_row():
+    failed = {title: "ImportError: no such module" for title in exports.CALLS}
+    row = exports.text({"nets": {"a": failed, "b": failed}}).splitlines()[-1]
+    assert row.endswith("| | `a`, `b` |")
