@@ -71,14 +71,20 @@ def by_generator(evaluations: Sequence[dict]) -> dict[str, tuple[list[int], list
     return found
 
 
-def draw_curves(columns: Columns, picture: Path, evaluations: Sequence[dict] = ()) -> None:
+def draw_curves(
+    columns: Columns,
+    picture: Path,
+    evaluations: Sequence[dict] = (),
+    smooth_labels: bool = False,
+) -> None:
     """Draw the `columns` of a log as the PNG `picture`: losses, accuracy, estimated divergence.
 
     Below them stands the Fréchet distance of both generators, if there are `evaluations`.
 
     d_loss is a mean here (`as_means`). ln 2 - d_loss estimates the Jensen-Shannon divergence, as
     the d_on_g notebook explains. The estimate is too low if D is not optimal, and too high if D
-    has memorized its training images. Raises OSError.
+    has memorized its training images. With `smooth_labels`, d_loss is of other targets, and the
+    difference no estimate. Raises OSError.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure  # not pyplot: it keeps every figure in memory
@@ -103,7 +109,8 @@ def draw_curves(columns: Columns, picture: Path, evaluations: Sequence[dict] = (
     draw(losses, columns["g_loss"], "g_loss", "C1")
     losses.axhline(LN2, color="0.5", linestyle=":", label="ln 2")
     losses.set(ylabel="cross-entropy, nats", ylim=(0, top_of(d_loss, columns["g_loss"])))
-    draw(theory, LN2 - d_loss, f"ln 2 - {d_name}: estimated JS divergence", "C2")
+    meaning = "of smooth labels" if smooth_labels else "estimated JS divergence"
+    draw(theory, LN2 - d_loss, f"ln 2 - {d_name}: {meaning}", "C2")
     theory.axhline(0, color="0.5", linestyle=":")
     if "d_accuracy" in columns:
         draw(theory, columns["d_accuracy"], "d_accuracy", "C3")

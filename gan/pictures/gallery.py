@@ -67,7 +67,8 @@ class Gallery:
             raise OSError(None, "the file is damaged", str(metrics))
         means = as_means(columns, self.design.d_loss_terms)
         evaluations = comparable(read_evaluations(self.run.evaluations, done))
-        draw_curves(means, self.run.grid("curves"), evaluations)
+        smooth_labels = self.design.recipe.label_smoothing > 0
+        draw_curves(means, self.run.grid("curves"), evaluations, smooth_labels)
         grids = list(self.grids(0, done).values())
         total = self.schedule.total_steps
         write_page(self.run, means, grids, done, total, commands, training)

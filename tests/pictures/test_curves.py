@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 
 from gan.pictures.curves import POINTS, as_means, draw_curves, read_metrics, thin, top_of
@@ -39,6 +40,21 @@ def test_a_picture_of_any_length(tmp_path, steps):
         draw_curves(read_metrics(log), tmp_path / f"{name}.png")
     assert Image.open(tmp_path / "a.png").size == (800, 600)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_with_smooth_labels_the_legend_names_no_divergence(tmp_path, monkeypatch):
+    labels, plot = [], Axes.plot
+
+    def spy(*arguments, label, **more):
+        labels.append(label)
+        return plot(*arguments, label=label, **more)
+
+    monkeypatch.setattr(Axes, "plot", spy)
+    columns = read_metrics(write_log(tmp_path / "a.csv", 9, d_loss=9 * [0.5], g_loss=9 * [1]))
+    for smooth_labels in (False, True):
+        draw_curves(columns, tmp_path / "a.png", smooth_labels=smooth_labels)
+    third = "ln 2 - d_loss: estimated JS divergence", "ln 2 - d_loss: of smooth labels"
+    assert (labels[2], labels[5]) == third
 
 
 def test_a_spike_in_the_first_steps_does_not_flatten_the_rest():
