@@ -262,6 +262,7 @@ def main() -> int:
         bench_gpu(options)
     else:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # for the contenders
+        os.environ.pop("TF_NUM_INTEROP_THREADS", None)  # theirs is what gan sets
         bench_cpu(options)
     return 0
 

@@ -130,6 +130,8 @@ def one_changed(design: str) -> str:
         at_end = (distance_at(run, kind, steps[title]) for kind in (CHOSEN_BY, "average", "last"))
         fair = distance_at(run, "average", equal / sizes[title])
         reached = steps_to(run, "average", goal)
+        if reached and reached > steps[title]:
+            reached = None  # only later in the training of "together"
         minutes = minutes_text([reached], minutes_per_step(design, title))
         seen = f"{steps[title] * sizes[title] / 1e6:.2g}"
         lines.append([title, *(f"{d:.0f}" for d in (*at_end, fair)), minutes, seen])
