@@ -270,6 +270,5 @@ STUDIES["best"] = Study(
     place=(),
     real="both",
     better_half=True,
-    pictures="best",
     keep=reproduction.keep_nets,
 )
