@@ -10,7 +10,7 @@ from gan.evaluation.sampling import Samples, collect
 from gan.support.errors import UserError
 
 LEAST_PROBABILITY = 0.9  # the classifier's, of the digit that one asks for
-LEAST_LIMIT, LIMIT_PER_IMAGE = 100_000, 1_000  # `dense-sgd` needs 300 for a six
+LEAST_LIMIT, LIMIT_PER_IMAGE = 10_000, 1_000  # `dense-sgd` needs 300 for a six
 
 
 class Labelled(NamedTuple):
