@@ -130,9 +130,9 @@ def one_changed(design: str) -> str:
         at_end = (distance_at(run, kind, steps[title]) for kind in (CHOSEN_BY, "average", "last"))
         fair = distance_at(run, "average", equal / sizes[title])
         reached = steps_to(run, "average", goal)
-        if reached and reached > steps[title]:
-            reached = None  # only later in the training of "together"
         minutes = minutes_text([reached], minutes_per_step(design, title))
+        if reached and reached > steps[title]:
+            minutes = "later"
         seen = f"{steps[title] * sizes[title] / 1e6:.2g}"
         lines.append([title, *(f"{d:.0f}" for d in (*at_end, fair)), minutes, seen])
     headings = ["numbers", "averaged, to training images ↓", "averaged ↓", "last ↓"]
@@ -197,9 +197,17 @@ def best() -> str:
         cells += [cell(averaged, name) for name in ("precision", "recall", "coverage")]
         cells.append(f"{min(digits):.1%} to {max(digits):.1%}")
         lines.append([str(run["seed"]), *cells])
-    measures = map(heading, ("precision", "recall", "coverage"))
+    measures = [f"{heading(name)}, averaged" for name in ("precision", "recall", "coverage")]
     return table(
-        ["seed", "last ↓", "averaged ↓", "its better half ↓", *measures, "share of a digit"], lines
+        [
+            "seed",
+            "last ↓",
+            "averaged ↓",
+            "its better half ↓",
+            *measures,
+            "share of a digit, averaged",
+        ],
+        lines,
     )
 
 

@@ -124,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
         show_data(dataset, options.show_data)
         return 0
 
-    from gan.devices.strategy import choose_strategy
+    from gan.devices.strategy import choose_strategy, why_slow
     from gan.devices.workers import explain_lost_workers
     from gan.support.exact import set_gpu_kernels
     from gan.support.gpus import why_unused
@@ -156,6 +156,8 @@ def main(arguments: list[str] | None = None) -> int:
     say(f"data    {dataset.name}, {dataset} ({dataset.source})")
     say(f"device  {phrase}")
     count, recipe = len(dataset.images), design.recipe
+    if slow := why_slow(recipe.precision, design.device_kind):
+        warn(slow)
     if recipe.epochs and recipe.steps_per_epoch(count) < SHORT_EPOCH:
         total = recipe.total_steps(count)
         say(f"length  {total:,} steps, as an epoch of so few images is short; --steps N changes it")

@@ -108,7 +108,7 @@ class Worker:
         self.folder = Path(tempfile.mkdtemp(dir=folder, prefix="worker-"))
         words = [python, "-X", "faulthandler", __file__, "--worker", str(VARIANTS.index(variant))]
         words += ["--first", str(first), "--folder", str(self.folder)]
-        self.output = (self.folder / "output").open("w")
+        self.output = (self.folder / "output").open("w", encoding="utf-8")
         self.process = subprocess.Popen(
             words,
             cwd=self.folder,  # the kernel writes core dumps here

@@ -7,7 +7,7 @@ import pytest
 from soak import chance_below
 
 
-@pytest.mark.parametrize(("deaths", "trainings"), [(0, 500), (1, 10), (7, 500), (400, 1500)])
+@pytest.mark.parametrize(("deaths", "trainings"), [(0, 500), (1, 10), (7, 500), (40, 1500)])
 def test_at_the_bound_so_few_deaths_have_a_probability_of_5_percent(deaths, trainings):
     chance = Fraction(round(1e12 * chance_below(deaths, trainings)), 10**12)
     ways = (

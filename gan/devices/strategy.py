@@ -1,6 +1,8 @@
 """Choose the devices and the workers that a run uses."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 from gan.devices.cluster import CONNECT_SECONDS, meet, read_cluster, watchdog
 from gan.support import gpus
@@ -9,6 +11,7 @@ from gan.support.exact import cores
 from gan.support.tensorflow import tf
 
 SURPLUS_SECONDS = 20  # for TensorFlow to connect the workers after `meet`
+PROCESSOR = Path("/proc/cpuinfo")  # only Linux has it
 
 
 def choose_strategy(
@@ -56,6 +59,21 @@ def choose_strategy(
     _split_cpu(count)
     strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(count)])
     return strategy, f"CPU as {count} devices (--devices; no GPU found): for tests, not speed"
+
+
+def why_slow(precision: str, device_kind: str) -> str | None:
+    """Say that a processor is slow in bfloat16; None if it is not, or if its system does not tell.
+
+    Without instructions for bfloat16, TensorFlow computes it in float32 and rounds.
+    """
+    if precision != "bfloat16" or device_kind != "CPU" or not PROCESSOR.exists():
+        return None
+    if re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", PROCESSOR.read_text(encoding="utf-8")):
+        return None
+    return (
+        "this processor has no instructions for bfloat16, and is much slower with it than in "
+        "float32: leave out --precision bfloat16"
+    )
 
 
 def _cpu() -> str:

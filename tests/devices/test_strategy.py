@@ -32,6 +32,28 @@ LOSSES, OUTPUTS = 1e-5, 1e-4  # with synchronised BatchNorm; outputs relative to
 LOSSES_APART, OUTPUTS_APART = 0.3, 0.4  # without: each replica normalises by its own 5 images
 
 
+@pytest.mark.parametrize(
+    ("flags", "precision", "device", "is_slow"),
+    [
+        ("fma avx2", "bfloat16", "CPU", True),
+        ("fma avx512f", "bfloat16", "CPU", True),
+        ("avx512f avx512_bf16", "bfloat16", "CPU", False),
+        ("amx_bf16 amx_tile", "bfloat16", "CPU", False),
+        ("asimd bf16", "bfloat16", "CPU", False),
+        ("fma avx2", "float32", "CPU", False),
+        ("fma avx2", "bfloat16", "GPU", False),
+        (None, "bfloat16", "CPU", False),
+    ],
+)
+def test_a_processor_that_is_slow_in_bfloat16_is_said(
+    tmp_path, monkeypatch, flags, precision, device, is_slow
+):
+    monkeypatch.setattr(distribute, "PROCESSOR", tmp_path / "cpuinfo")
+    if flags:
+        (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n", encoding="utf-8")
+    assert bool(distribute.why_slow(precision, device)) == is_slow
+
+
 @functools.cache
 def mirrored(replicas: int) -> tf.distribute.Strategy:
     """A strategy over so many logical CPU devices, or the default one."""

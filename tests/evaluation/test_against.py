@@ -148,7 +148,7 @@ def test_a_file_of_images_is_compared_with_mnist_or_as_it_is_told(tmp_path, sets
 )
 def test_which_set_fits_a_run(tmp_path, data, expected):
     assert fitting(data) == expected
-    recipe = {"steps": 3, "batch_size": 32}
+    recipe = {"steps": 3, "batch_size": 32, "learning_rate": 1e-3}
     config = {"design": "dense", "recipe": recipe, "seed": 0, "data": data}
     purposes = [purpose for purpose, _ in next_commands(Run("a", tmp_path), config, 1, 3)]
     measuring = [purpose for purpose in purposes if "measure" in purpose]

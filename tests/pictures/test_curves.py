@@ -53,7 +53,7 @@ def test_with_smooth_labels_the_legend_names_no_divergence(tmp_path, monkeypatch
     columns = read_metrics(write_log(tmp_path / "a.csv", 9, d_loss=9 * [0.5], g_loss=9 * [1]))
     for smooth_labels in (False, True):
         draw_curves(columns, tmp_path / "a.png", smooth_labels=smooth_labels)
-    third = "ln 2 - d_loss: estimated JS divergence", "ln 2 - d_loss: of smooth labels"
+    third = "ln 2 - d_loss: estimated JS divergence", "ln 2 - d_loss (smooth labels: no divergence)"
     assert (labels[2], labels[5]) == third
 
 

@@ -214,7 +214,7 @@ def test_what_the_page_holds(tmp_path, capsys):
     assert "the weights 'best' that come with the project: dense, 60,000 steps" in out
     assert "dcgan, 11,750 steps" in out
     assert "the page will be" not in out
-    assert page.stat().st_size < 15e6
+    assert page.stat().st_size < 16e6
     text = page.read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:)', text)  # nothing is fetched
     content = json.loads(re.search(r'id="page" type="application/json">(.*?)</script>', text)[1])
