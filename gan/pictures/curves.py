@@ -109,9 +109,7 @@ def draw_curves(
     draw(losses, columns["g_loss"], "g_loss", "C1")
     losses.axhline(LN2, color="0.5", linestyle=":", label="ln 2")
     losses.set(ylabel="cross-entropy, nats", ylim=(0, top_of(d_loss, columns["g_loss"])))
-    meaning = (
-        ": estimated JS divergence" if not smooth_labels else " (smooth labels: no divergence)"
-    )
+    meaning = " (smooth labels: no divergence)" if smooth_labels else ": estimated JS divergence"
     draw(theory, LN2 - d_loss, f"ln 2 - {d_name}{meaning}", "C2")
     theory.axhline(0, color="0.5", linestyle=":")
     if "d_accuracy" in columns:
