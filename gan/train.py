@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     say(f"device  {phrase}")
     count, recipe = len(dataset.images), design.recipe
     if slow := why_slow(recipe.precision, design.device_kind):
-        warn(slow)
+        say(f"        {slow}")
     if recipe.epochs and recipe.steps_per_epoch(count) < SHORT_EPOCH:
         total = recipe.total_steps(count)
         say(f"length  {total:,} steps, as an epoch of so few images is short; --steps N changes it")

@@ -358,7 +358,7 @@ def test_shipped_weights_can_be_asked_for(root, tmp_path, capsys):
 
     assert run_here(generate.main, "--root", tmp_path, "--shipped", "--name", "best") == 0
     assert "the weights 'best' that come with the project" in capsys.readouterr().out
-    assert list(tmp_path.glob("images/*/*.png")) == [tmp_path / "images/shipped-best/samples.png"]
+    assert list(tmp_path.glob("images/*/*.png")) == [tmp_path / "images/shipped-best/generated.png"]
 
 
 def test_a_named_run_must_be_there(tmp_path):
