@@ -58,13 +58,15 @@ def write_play_page(
 def entry(weights: Weights, name: str, design: Design, length: str, generators: tuple) -> dict:
     """What the page knows of a design: its noise, its nets, what to say about it."""
     values = {"last": None, "averaged": design.averages}
-    note = ""
+    notes = []
+    if name != design.name:
+        notes.append(f"the nets of {design.name}, trained with other settings than its document's")
     if design.samples_in_training_mode:
-        note = "drawn with BatchNorm's moving statistics (its document uses those of each batch)"
+        notes.append("drawn with BatchNorm's moving statistics (its document uses each batch's)")
     return {
         "name": name,
         "length": length,
-        "note": note,
+        "note": "; ".join(notes),
         "noise": design.recipe.noise,
         "logits": design.discriminator.layers[-1].activation is keras.activations.linear,
         "latentDim": design.recipe.latent_dim,

@@ -219,6 +219,7 @@ def test_what_the_page_holds(tmp_path, capsys):
     assert not re.search(r'(src|href)="(?!data:)', text)  # nothing is fetched
     content = json.loads(re.search(r'id="page" type="application/json">(.*?)</script>', text)[1])
     assert [net["name"] for net in content["nets"]] == ["dense", "best", "dcgan"]
+    assert [net["note"][:17] for net in content["nets"]] == ["", "the nets of dense", ""]
     assert [net["logits"] for net in content["nets"]] == [False, False, True]
     kinds = [layer["kind"] for layer in content["nets"][2]["discriminator"]]
     assert kinds == ["input", *["convolution", "leaky", "reshape"] * 2, "reshape", "dense"]
