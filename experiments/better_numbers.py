@@ -119,7 +119,7 @@ def minutes_text(steps: list[float | None], per_step: float | None) -> str | Non
 
 
 def one_changed(design: str) -> str:
-    """Return the rows of a design, seed 0, after about 5 minutes, and at equal images seen."""
+    """Return the rows of a design, seed 0, after 5 to 8 minutes, and at equal images seen."""
     rows = {title: runs[0] for title, runs in rows_of(design).items() if title != HOUR}
     if not rows:
         return "Not measured yet."

@@ -40,7 +40,10 @@ def blurred(images: np.ndarray) -> np.ndarray:
 
 
 def ratios(images: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Distance to the nearest training image over that to the 50th; both blurred, float [N, D]."""
+    """Distance to the nearest of `training` over that to the 50th, float [N].
+
+    Both are blurred images as rows, float [N, pixels].
+    """
     from gan.evaluation.metrics import all_distances
 
     found = []
@@ -98,8 +101,7 @@ def main() -> int:
     planted = {what: share(images) for what, images in plant(scaled[0][chosen]).items()}
     designs = {}
     for name in SHIPPED_NAMES:
-        trained = Shipped(name, REPOSITORY)
-        design, _ = load(trained)
+        design, _ = load(Shipped(name, REPOSITORY))
         designs[name] = {}
         for kind in ("last", "averaged"):
             drawn = collect(draw_samples(design, 0, count, kind == "averaged")).images

@@ -156,7 +156,6 @@ def chance_below(deaths: int, trainings: int) -> float:
 
     if deaths >= trainings:
         return 1.0
-
     low, high = 0.0, 1.0
     while high - low > 1e-9:
         middle = (low + high) / 2
