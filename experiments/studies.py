@@ -160,6 +160,7 @@ OF_15_MINUTES = tuple(Fraction(n, 30) for n in (1, 2, *range(3, 31, 3)))
 OF_AN_HOUR = tuple(Fraction(n, 12) for n in range(4, 13))
 OF_4000_STEPS = tuple(Fraction(n, 8) for n in range(1, 9))
 BFLOAT16 = "--precision bfloat16"
+QUARTERS = {}  # design -> batch size -> steps in about 15 minutes, the document's batch size first
 
 
 def option(text: str, name: str, otherwise: str) -> str:
@@ -168,28 +169,30 @@ def option(text: str, name: str, otherwise: str) -> str:
     return words[words.index(name) + 1] if name in words else otherwise
 
 
-def better(design: str, options: str, quarter: dict, changes: dict, together: str) -> None:
+def better(design: str, quarter: dict, changes: dict, together: str, precision: str = "") -> None:
     """Add the study of other numbers for `design`: what is changed -> options of `gan.train`.
 
-    `quarter`: batch size -> steps in about 15 minutes on 2 cores, the document's batch size first.
-    `options` are of all rows, `together` of the rows that have several numbers changed.
+    `quarter`: as in QUARTERS, on 2 cores, with the `precision` of the rows that have the options
+    `together`. With bfloat16, they also train in float32, by the README's command.
     """
 
     def row(run: str, changed: str, minutes: int, **more) -> Row:
         size = int(option(changed, "--batch-size", str(next(iter(quarter)))))
-        text = f"{options} {changed} --steps {quarter[size] * minutes // 15}"
-        return Row(f"better-{design}-{run}", design, " ".join(text.split()), **more)
+        text = f"{changed} --steps {quarter[size] * minutes // 15}"
+        return Row(f"better-{design}-{run}", design, text.strip(), **more)
 
+    together, seeds = f"{precision} {together}".strip(), 1 if precision else 3
     rows = {"the document's numbers": row("document", "", 5)}
     rows |= {title: row(title.replace(" ", "-"), changed, 5) for title, changed in changes.items()}
-    rows["together"] = row("together", together, 15, seeds=3, shares=OF_15_MINUTES)
-    if options == BFLOAT16:  # the README's command, which every processor can follow
-        text = f"{together} --steps 4000"
+    rows["together"] = row("together", together, 15, seeds=seeds, shares=OF_15_MINUTES)
+    rows["together, an hour"] = row("together-an-hour", together, 60, shares=OF_AN_HOUR)
+    if precision:
+        text = f"{together} --steps 4000".removeprefix(f"{precision} ")
         more = {"seeds": 3, "shares": OF_4000_STEPS}
         rows["together, float32"] = Row(f"better-{design}-float32", design, text, **more)
-    rows["together, an hour"] = row("together", together, 60, shares=OF_AN_HOUR)  # goes on
+    QUARTERS[design] = quarter
     STUDIES[f"better-{design}"] = Study(
-        f"{design} with other numbers, 5 minutes a row, then together, 15 minutes and an hour",
+        f"{design} with other numbers, 5 to 10 minutes a row, then together",
         f"better_numbers/{design}.json",
         rows,
         real="both",
@@ -200,7 +203,6 @@ def better(design: str, options: str, quarter: dict, changes: dict, together: st
 
 better(
     "dcgan",
-    BFLOAT16,
     {256: 2_400, 64: 7_500},
     {
         "learning rate 2e-4": "--learning-rate 2e-4",
@@ -212,10 +214,10 @@ better(
         "label smoothing": "--label-smoothing 0.1",
     },
     "--learning-rate 2e-4 --beta-1 0.5 --batch-size 64",
+    BFLOAT16,
 )
 better(
     "d-on-g",
-    BFLOAT16,
     {128: 3_600, 32: 10_500},
     {
         "learning rate 2e-3": "--learning-rate 2e-3",
@@ -226,10 +228,10 @@ better(
         "label smoothing": "--label-smoothing 0.1",
     },
     "--learning-rate 2e-3 --batch-size 32",
+    BFLOAT16,
 )
 better(
     "mlp",
-    "",
     {64: 69_000, 128: 57_000},
     {
         "learning rate 1e-4": "--learning-rate 1e-4",
@@ -243,7 +245,6 @@ better(
 )
 better(
     "dense",
-    "",
     {32: 174_000, 128: 60_000},
     {
         "learning rate 4e-4": "--learning-rate 4e-4",
@@ -257,7 +258,6 @@ better(
 )
 better(
     "dense-sgd",
-    "",
     {32: 171_000, 128: 63_000},
     {
         "learning rate 0.1": "--learning-rate 0.1",

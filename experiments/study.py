@@ -46,8 +46,6 @@ def complete(training: StudyRun, study: Study, comparison) -> dict:
             kinds = ("figures", "average", *(["better half"] if study.better_half else []))
         known = training.measured(steps)
         missing = [kind for kind in kinds if kind not in known]
-        if "figures" in known and "last" in missing:  # a shorter row of the same run ended here
-            missing.remove("last")
         picture = run.grid(f"{grids.get(steps)}-average")
         drawn = steps not in grids or picture.exists()
         if not missing and drawn and training.has(steps):
@@ -138,10 +136,7 @@ def with_photos(comparison, count: int):
 
 
 def keep(name: str, title: str, training: StudyRun, found: dict, comparison) -> None:
-    """Store what was found of a run, and copy what comes with the project.
-
-    If the run has more steps than its row, its nets and pictures stay as they were copied before.
-    """
+    """Store what was found of a run, and copy what comes with the project."""
     from gan.evaluation.classifier import FOLDERS
 
     study, run = STUDIES[name], training.run
@@ -157,8 +152,6 @@ def keep(name: str, title: str, training: StudyRun, found: dict, comparison) -> 
         accuracy = stored(FOLDERS[study.against] / "result.json")["test_accuracy"]
         around["classifier_accuracy"] = accuracy
     store(path, f"make study-{name}", result)
-    if training.has(training.total + 1):
-        return  # a longer row went on with this run: its nets and pictures are of more steps now
     if study.keep:
         study.keep(run, title, load(run)[0], training.total, path.parent)
     if study.pictures and training.seed == 0:

@@ -2,9 +2,6 @@
 
 import better_numbers
 import pytest
-from studies import STUDIES
-
-from gan.designs import DESIGNS
 
 RUN = {
     "distances": [
@@ -39,19 +36,3 @@ def test_a_goal_that_some_seeds_miss_is_not_averaged():
     assert better_numbers.spread([1.0, 2.0, 6.0], ".1f") == "3.0 (1.0 to 6.0)"
     assert better_numbers.spread([1.0, None, 6.0], ".1f") == "never for 1 of 3"
     assert better_numbers.spread([None], ".1f") == "never"
-
-
-@pytest.mark.parametrize("name", DESIGNS)
-def test_a_row_takes_as_many_steps_as_its_minutes_and_batch_size_allow(name):
-    rows, per_minute = STUDIES[f"better-{name}"].rows, {}
-    for title, row in rows.items():
-        steps = int(better_numbers.option(row.options, "--steps", ""))
-        minutes = {better_numbers.TOGETHER: 15, better_numbers.HOUR: 60}.get(title, 5)
-        size = better_numbers.batch_size(name, title)
-        assert per_minute.setdefault(size, steps / minutes) == steps / minutes
-
-
-def test_an_hour_goes_on_with_the_run_of_15_minutes():
-    for name in DESIGNS:
-        rows = STUDIES[f"better-{name}"].rows
-        assert rows[better_numbers.HOUR].run == rows[better_numbers.TOGETHER].run
