@@ -5,6 +5,8 @@ import json
 import random
 import re
 import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -63,7 +65,17 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path, small_data, monkeypatch,
     drawn = names["design"].sample(names["noise"], average=True)
     np.testing.assert_allclose(names["plain"](names["noise"]), drawn, atol=1e-5)
     assert (tmp_path / "images" / "first-gan" / "curves.png").exists()
-    assert (tmp_path / "experiments" / "first-gan" / "nets" / "discriminator.keras").exists()
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")}
+    assert left == {"experiments/first-gan", "images/first-gan"}
+
+
+@pytest.mark.parametrize("folder", [REPOSITORY, NOTEBOOK.parent])
+def test_the_notebook_finds_the_project_from_both_folders(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [])
+    exec(code()[0].partition("from gan")[0], {})
+    found = PathFinder.find_spec("gan", sys.path)
+    assert Path(found.origin).resolve() == REPOSITORY / "gan" / "__init__.py"
 
 
 def test_the_notebook_shows_what_it_gave():

@@ -86,13 +86,19 @@ class Report:
             self.first_step, self.first_time = done, now
         self.done = done
         text = " ".join(f"{name} {value:.3f}" for name, value in values.items())
-        rate = f"{self.rate:.3g} it/s" if self.rate else ""  # unknown in the first call
+        rate, left = "", ""  # unknown in the first call
+        if self.rate:
+            rate = f"{self.rate:.3g} it/s"
+            left = f"{duration((self.total - done) / self.rate)} left"
         if CONSOLE.is_terminal:
             self.live.update(self.task, completed=done, rate=rate, values=text)
         elif now - self.last_line > SECONDS_BETWEEN_PLAIN_LINES or done == self.total:
             self.last_line = now
-            left = (self.total - done) / self.rate if self.rate else 0
-            say(f"step {done:,}/{self.total:,}  {rate}  {duration(left)} left  {text}")
+            say(
+                "  ".join(
+                    part for part in (f"step {done:,}/{self.total:,}", rate, left, text) if part
+                )
+            )
 
     @property
     def rate(self) -> float:
