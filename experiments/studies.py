@@ -153,8 +153,10 @@ STUDIES["exchanged-nets"] = Study(
 
 # -- better numbers: experiments/better_numbers.md ------------------------------------------------
 
-# When the distance is measured: of 5 minutes, every minute; of 15, every 90 seconds; of an hour,
-# every 5 minutes from 20 on. At the beginning more often.
+# When the distance is measured: of 5 minutes, every minute, or where that takes long, only in the
+# second half; of 15, every 90 seconds; of an hour, every 5 minutes from 20 on. At the beginning
+# more often.
+OF_THE_SECOND_HALF = tuple(Fraction(n, 4) for n in (2, 3, 4))
 OF_5_MINUTES = tuple(Fraction(n, 10) for n in (1, 2, 4, 6, 8, 10))
 OF_15_MINUTES = tuple(Fraction(n, 30) for n in (1, 2, *range(3, 31, 3)))
 OF_AN_HOUR = tuple(Fraction(n, 12) for n in range(4, 13))
@@ -196,7 +198,7 @@ def better(design: str, quarter: dict, changes: dict, together: str, precision: 
         f"better_numbers/{design}.json",
         rows,
         real="both",
-        shares=OF_5_MINUTES,
+        shares=OF_THE_SECOND_HALF if precision else OF_5_MINUTES,
         pictures=f"better_numbers/{design}",
     )
 
