@@ -45,7 +45,7 @@ def batchnorm() -> str:
         cells += [spread(runs, "frechet_distance", kind) for kind in ("figures", "average")]
         rows.append(cells + [spread(runs, name) for name in shown])
     headings = ["BatchNorm", "cores", "seeds", "Fréchet distance ↓", "averaged ↓"]
-    return table([*headings, *map(heading, shown)], rows)
+    return table([*headings, *(f"{heading(name)}, averaged" for name in shown)], rows)
 
 
 def next_steps() -> str:
@@ -77,7 +77,7 @@ def few_photos() -> str:
     floor = [cell(result["floor"], name) for name in shown[:-1]] + [None]
     rows.append(["real training images", cell(result["floor"], "frechet_distance"), None, *floor])
     headings = ["`dcgan`, 3,000 steps on", "Fréchet distance ↓, last", "averaged ↓"]
-    return table([*headings, *map(heading, shown)], rows)
+    return table([*headings, *(f"{heading(name)}, averaged" for name in shown)], rows)
 
 
 def start_from() -> str:
