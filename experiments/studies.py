@@ -160,7 +160,7 @@ OF_THE_SECOND_HALF = tuple(Fraction(n, 4) for n in (2, 3, 4))
 OF_5_MINUTES = tuple(Fraction(n, 10) for n in (1, 2, 4, 6, 8, 10))
 OF_15_MINUTES = tuple(Fraction(n, 30) for n in (1, 2, *range(3, 31, 3)))
 OF_AN_HOUR = tuple(Fraction(n, 12) for n in range(4, 13))
-OF_4000_STEPS = tuple(Fraction(n, 8) for n in (2, 4, 5, 6, 7, 8))
+OF_4000_STEPS = tuple(Fraction(n, 8) for n in range(4, 9))
 BFLOAT16 = "--precision bfloat16"
 QUARTERS = {}  # design -> batch size -> steps in about 15 minutes, the document's batch size first
 
