@@ -159,7 +159,10 @@ def together() -> str:
             runs = document if title == DOCUMENT else found.get(title)
             if not runs:
                 continue
-            cells = [f"`{design}`", title, str(len(runs))]
+            name = (
+                f"{TOGETHER}, bfloat16" if (title, FLOAT32 in found) == (TOGETHER, True) else title
+            )
+            cells = [f"`{design}`", name, str(len(runs))]
             for number, (kind, distance) in enumerate(wanted):
                 whole = title == DOCUMENT and number > 0
                 steps = [run["steps"] if whole else steps_to(run, kind, distance) for run in runs]
