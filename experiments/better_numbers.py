@@ -159,9 +159,8 @@ def together() -> str:
             runs = document if title == DOCUMENT else found.get(title)
             if not runs:
                 continue
-            name = (
-                f"{TOGETHER}, bfloat16" if (title, FLOAT32 in found) == (TOGETHER, True) else title
-            )
+            in_bfloat16 = title == TOGETHER and FLOAT32 in found
+            name = f"{title}, bfloat16" if in_bfloat16 else title
             cells = [f"`{design}`", name, str(len(runs))]
             for number, (kind, distance) in enumerate(wanted):
                 whole = title == DOCUMENT and number > 0

@@ -45,7 +45,7 @@ def batchnorm() -> str:
         cells += [spread(runs, "frechet_distance", kind) for kind in ("figures", "average")]
         rows.append(cells + [spread(runs, name) for name in shown])
     headings = ["BatchNorm", "cores", "seeds", "Fréchet distance ↓", "averaged ↓"]
-    return table([*headings, *(f"{heading(name)}, averaged" for name in shown)], rows)
+    return table([*headings, *map(heading, shown)], rows)
 
 
 def next_steps() -> str:

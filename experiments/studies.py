@@ -183,15 +183,15 @@ def better(design: str, quarter: dict, changes: dict, together: str, precision: 
         text = f"{changed} --steps {quarter[size] * minutes // 15}"
         return Row(f"better-{design}-{run}", design, text.strip(), **more)
 
-    together, seeds = f"{precision} {together}".strip(), 1 if precision else 3
+    seeds, quick = 1 if precision else 3, f"{together} --steps 4000"
+    together = f"{precision} {together}".strip()
     rows = {"the document's numbers": row("document", "", 5)}
     rows |= {title: row(title.replace(" ", "-"), changed, 5) for title, changed in changes.items()}
     rows["together"] = row("together", together, 15, seeds=seeds, shares=OF_15_MINUTES)
     rows["together, an hour"] = row("together-an-hour", together, 60, shares=OF_AN_HOUR)
     if precision:
-        text = f"{together} --steps 4000".removeprefix(f"{precision} ")
         more = {"seeds": 3, "shares": OF_4000_STEPS}
-        rows["together, float32"] = Row(f"better-{design}-float32", design, text, **more)
+        rows["together, float32"] = Row(f"better-{design}-float32", design, quick, **more)
     QUARTERS[design] = quarter
     STUDIES[f"better-{design}"] = Study(
         f"{design} with other numbers, 5 to 10 minutes a row, then together",

@@ -94,11 +94,8 @@ class Report:
             self.live.update(self.task, completed=done, rate=rate, values=text)
         elif now - self.last_line > SECONDS_BETWEEN_PLAIN_LINES or done == self.total:
             self.last_line = now
-            say(
-                "  ".join(
-                    part for part in (f"step {done:,}/{self.total:,}", rate, left, text) if part
-                )
-            )
+            parts = f"step {done:,}/{self.total:,}", rate, left, text
+            say("  ".join(filter(None, parts)))
 
     @property
     def rate(self) -> float:
