@@ -37,38 +37,40 @@ def generator_model(
 ) -> keras.Model:
     """Noise [B, latent_dim] -> images [B, height, width, channels] in [-1, 1]."""
     height, width, channels = image_shape
-    model = keras.Sequential(name="generator")
-    model.add(keras.Input((latent_dim,)))
-    model.add(layers.Dense(1024))
-    model.add(layers.Activation("tanh"))
-    model.add(layers.Dense(128 * (height // 4) * (width // 4)))
-    model.add(BatchNormalization(synchronized=sync_batchnorm))
-    model.add(layers.Activation("tanh"))
-    model.add(layers.Reshape((height // 4, width // 4, 128)))  # [B, 7, 7, 128]
-    # The same function as UpSampling2D() and then Conv2D(64, 5, padding="same"), with less work.
-    model.add(UpSamplingConv2D(64))  # [B, 14, 14, 64]
-    model.add(layers.Activation("tanh"))
-    model.add(UpSamplingConv2D(channels))  # [B, 28, 28, 1]
-    model.add(layers.Activation("tanh", dtype=keras.config.floatx()))
-    return model
+    net = [
+        keras.Input((latent_dim,)),
+        layers.Dense(1024),
+        layers.Activation("tanh"),
+        layers.Dense(128 * (height // 4) * (width // 4)),
+        BatchNormalization(synchronized=sync_batchnorm),
+        layers.Activation("tanh"),
+        layers.Reshape((height // 4, width // 4, 128)),  # [B, 7, 7, 128]
+        # The same function as UpSampling2D() and then Conv2D(64, 5, padding="same"), in less time.
+        UpSamplingConv2D(64),  # [B, 14, 14, 64]
+        layers.Activation("tanh"),
+        UpSamplingConv2D(channels),  # [B, 28, 28, 1]
+        layers.Activation("tanh", dtype=keras.config.floatx()),
+    ]
+    return keras.Sequential(net, name="generator")
 
 
 def discriminator_model(image_shape: tuple = (28, 28, 1)) -> keras.Model:
     """Images [B, height, width, channels] in [-1, 1] -> probability of real [B, 1]."""
-    model = keras.Sequential(name="discriminator")
-    model.add(keras.Input(image_shape))
-    model.add(layers.Conv2D(64, 5, padding="same"))  # [B, 28, 28, 64]
-    model.add(layers.Activation("tanh"))
-    model.add(layers.MaxPooling2D())  # [B, 14, 14, 64]
-    model.add(layers.Conv2D(128, 5))  # no padding: [B, 10, 10, 128]
-    model.add(layers.Activation("tanh"))
-    model.add(layers.MaxPooling2D())  # [B, 5, 5, 128]
-    model.add(layers.Flatten())
-    model.add(layers.Dense(1024))
-    model.add(layers.Activation("tanh"))
-    model.add(layers.Dense(1, dtype=keras.config.floatx()))
-    model.add(layers.Activation("sigmoid", dtype=keras.config.floatx()))
-    return model
+    net = [
+        keras.Input(image_shape),
+        layers.Conv2D(64, 5, padding="same"),  # [B, 28, 28, 64]
+        layers.Activation("tanh"),
+        layers.MaxPooling2D(),  # [B, 14, 14, 64]
+        layers.Conv2D(128, 5),  # no padding: [B, 10, 10, 128]
+        layers.Activation("tanh"),
+        layers.MaxPooling2D(),  # [B, 5, 5, 128]
+        layers.Flatten(),
+        layers.Dense(1024),
+        layers.Activation("tanh"),
+        layers.Dense(1, dtype=keras.config.floatx()),
+        layers.Activation("sigmoid", dtype=keras.config.floatx()),
+    ]
+    return keras.Sequential(net, name="discriminator")
 
 
 def generator_containing_discriminator(g: keras.Model, d: keras.Model) -> keras.Model:

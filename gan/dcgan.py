@@ -40,37 +40,38 @@ def make_generator_model(
     """Noise [B, latent_dim] -> images [B, height, width, channels] in [-1, 1]."""
     height, width, channels = image_shape
     small = (height // 4, width // 4, 256)
-    model = keras.Sequential(name="generator")
-    model.add(keras.Input((latent_dim,)))
-    model.add(layers.Dense(small[0] * small[1] * small[2], use_bias=False))
-    model.add(BatchNormalization(synchronized=sync_batchnorm))
-    model.add(layers.LeakyReLU())  # the document relies on Keras' default slope, 0.3
-    model.add(layers.Reshape(small))  # [B, 7, 7, 256]
+    net = [
+        keras.Input((latent_dim,)),
+        layers.Dense(small[0] * small[1] * small[2], use_bias=False),
+        BatchNormalization(synchronized=sync_batchnorm),
+        layers.LeakyReLU(),  # the document relies on Keras' default slope, 0.3
+        layers.Reshape(small),  # [B, 7, 7, 256]
+    ]
     for filters, strides in ((128, 1), (64, 2)):  # [B, 7, 7, 128], [B, 14, 14, 64]
-        model.add(
-            layers.Conv2DTranspose(filters, 5, strides=strides, padding="same", use_bias=False)
-        )
-        model.add(BatchNormalization(synchronized=sync_batchnorm))
-        model.add(layers.LeakyReLU())
-    model.add(  # [B, 28, 28, 1]
-        layers.Conv2DTranspose(channels, 5, strides=2, padding="same", use_bias=False)
-    )
-    # A separate layer, so that it is float32 when the others are bfloat16.
-    model.add(layers.Activation("tanh", dtype=keras.config.floatx()))
-    return model
+        net += [
+            layers.Conv2DTranspose(filters, 5, strides=strides, padding="same", use_bias=False),
+            BatchNormalization(synchronized=sync_batchnorm),
+            layers.LeakyReLU(),
+        ]
+    net += [  # [B, 28, 28, 1]
+        layers.Conv2DTranspose(channels, 5, strides=2, padding="same", use_bias=False),
+        # A separate layer, so that it is float32 when the others are bfloat16.
+        layers.Activation("tanh", dtype=keras.config.floatx()),
+    ]
+    return keras.Sequential(net, name="generator")
 
 
 def make_discriminator_model(image_shape: tuple = (28, 28, 1), dropout: float = 0.3) -> keras.Model:
     """Images [B, height, width, channels] in [-1, 1] -> logits of being real [B, 1]."""
-    model = keras.Sequential(name="discriminator")
-    model.add(keras.Input(image_shape))
+    net = [keras.Input(image_shape)]
     for filters in (64, 128):  # [B, 14, 14, 64], [B, 7, 7, 128]
-        model.add(layers.Conv2D(filters, 5, strides=2, padding="same"))
-        model.add(layers.LeakyReLU())
-        model.add(Dropout(dropout))
-    model.add(layers.Flatten())
-    model.add(layers.Dense(1, dtype=keras.config.floatx()))
-    return model
+        net += [
+            layers.Conv2D(filters, 5, strides=2, padding="same"),
+            layers.LeakyReLU(),
+            Dropout(dropout),
+        ]
+    net += [layers.Flatten(), layers.Dense(1, dtype=keras.config.floatx())]
+    return keras.Sequential(net, name="discriminator")
 
 
 def discriminator_loss(

@@ -69,27 +69,27 @@ class GAN(Design):
 
     def build_generator(self) -> keras.Model:
         """Noise [B, latent_dim] -> images [B, height, width, channels] in [-1, 1]."""
-        model = keras.Sequential(name="generator")
-        model.add(keras.Input((self.recipe.latent_dim,)))
-        for units in (256, 512, 1024):
-            model.add(layers.Dense(units))
-            model.add(layers.LeakyReLU(negative_slope=0.2))  # before BatchNorm, not after
-            model.add(BatchNormalization(momentum=0.8, synchronized=self.recipe.sync_batchnorm))
         height, width, channels = self.image_shape
-        model.add(layers.Dense(height * width * channels, activation="tanh"))
-        model.add(layers.Reshape(self.image_shape, dtype=keras.config.floatx()))
-        return model
+        net = [keras.Input((self.recipe.latent_dim,))]
+        for units in (256, 512, 1024):
+            net += [
+                layers.Dense(units),
+                layers.LeakyReLU(negative_slope=0.2),  # before BatchNorm, not after
+                BatchNormalization(momentum=0.8, synchronized=self.recipe.sync_batchnorm),
+            ]
+        net += [
+            layers.Dense(height * width * channels, activation="tanh"),
+            layers.Reshape(self.image_shape, dtype=keras.config.floatx()),
+        ]
+        return keras.Sequential(net, name="generator")
 
     def build_discriminator(self) -> keras.Model:
         """Images [B, height, width, channels] in [-1, 1] -> probability of real [B, 1]."""
-        model = keras.Sequential(name="discriminator")
-        model.add(keras.Input(self.image_shape))
-        model.add(layers.Flatten())
+        net = [keras.Input(self.image_shape), layers.Flatten()]
         for units in (512, 256):  # no Dropout: the SGD article has it in its text, not in its code
-            model.add(layers.Dense(units))
-            model.add(layers.LeakyReLU(negative_slope=0.2))
-        model.add(layers.Dense(1, activation="sigmoid", dtype=keras.config.floatx()))
-        return model
+            net += [layers.Dense(units), layers.LeakyReLU(negative_slope=0.2)]
+        net += [layers.Dense(1, activation="sigmoid", dtype=keras.config.floatx())]
+        return keras.Sequential(net, name="discriminator")
 
     def build_optimizers(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         if self.recipe.beta_1 is None:

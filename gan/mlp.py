@@ -36,31 +36,34 @@ MLP = Recipe(
 def make_generator(latent_dim: int, image_shape: tuple, sync_batchnorm: bool) -> keras.Model:
     """Noise [B, latent_dim] -> images [B, height, width, channels] in [-1, 1]."""
     height, width, channels = image_shape
-    model = keras.Sequential(name="generator")
-    model.add(keras.Input((latent_dim,)))
-    model.add(linear(latent_dim, 128))
-    model.add(layers.LeakyReLU(negative_slope=0.2))
+    net = [
+        keras.Input((latent_dim,)),
+        linear(latent_dim, 128),
+        layers.LeakyReLU(negative_slope=0.2),
+    ]
     for inputs, units in ((128, 256), (256, 512), (512, 1024)):
-        model.add(linear(inputs, units))
-        # The document's second argument, 0.8, is epsilon. PyTorch's default momentum is Keras' 0.9.
-        model.add(BatchNorm1d(momentum=0.9, epsilon=0.8, synchronized=sync_batchnorm))
-        model.add(layers.LeakyReLU(negative_slope=0.2))
-    model.add(linear(1024, height * width * channels, activation="tanh"))
-    model.add(layers.Reshape(image_shape, dtype=keras.config.floatx()))
-    return model
+        net += [
+            linear(inputs, units),
+            # The document's second argument, 0.8, is epsilon. PyTorch's default momentum, 0.1, is
+            # Keras' 0.9.
+            BatchNorm1d(momentum=0.9, epsilon=0.8, synchronized=sync_batchnorm),
+            layers.LeakyReLU(negative_slope=0.2),
+        ]
+    net += [
+        linear(1024, height * width * channels, activation="tanh"),
+        layers.Reshape(image_shape, dtype=keras.config.floatx()),
+    ]
+    return keras.Sequential(net, name="generator")
 
 
 def make_discriminator(image_shape: tuple) -> keras.Model:
     """Images [B, height, width, channels] in [-1, 1] -> probability of real [B, 1]."""
     height, width, channels = image_shape
-    model = keras.Sequential(name="discriminator")
-    model.add(keras.Input(image_shape))
-    model.add(layers.Flatten())
+    net = [keras.Input(image_shape), layers.Flatten()]
     for inputs, units in ((height * width * channels, 512), (512, 256)):
-        model.add(linear(inputs, units))
-        model.add(layers.LeakyReLU(negative_slope=0.2))
-    model.add(linear(256, 1, activation="sigmoid", dtype=keras.config.floatx()))
-    return model
+        net += [linear(inputs, units), layers.LeakyReLU(negative_slope=0.2)]
+    net += [linear(256, 1, activation="sigmoid", dtype=keras.config.floatx())]
+    return keras.Sequential(net, name="discriminator")
 
 
 @keras.saving.register_keras_serializable("gan")
