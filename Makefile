@@ -69,7 +69,7 @@ $(SCRIPTS) $(COMPARISONS):
 
 #:   test              run the tests
 test: .venv/installed
-	@$(RUN) pytest -q -n 2 --dist loadscope -m "not slow and not browser" tests
+	@$(RUN) pytest -q -n 2 --dist worksteal -m "not slow and not browser" tests
 
 #:   test-slow         run the slow tests: many devices, killed workers, shipped weights (half an hour)
 test-slow: .venv/installed

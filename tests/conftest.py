@@ -116,6 +116,17 @@ def quick_runs():
         yield
 
 
+@pytest.fixture(scope="module")
+def short_runs(quick_runs):
+    """Quick runs of a few steps, which are not compiled, as that takes longer than they do.
+
+    It holds to the end of the file: a test that needs a graph stands before.
+    """
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def in_make_test(*quick: str) -> list:
     """All designs; those that are not `quick` are left to `make test-slow`."""
     return [

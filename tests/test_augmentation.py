@@ -10,7 +10,6 @@ from conftest import built
 from gan.data.digits import draw_digits
 from gan.evaluation import sampling
 from gan.layers.seeding import digest
-from gan.support.tensorflow import tf
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +23,6 @@ def digits(tmp_path_factory):
     return SimpleNamespace(path=path, train=images[first], test=images[:20])
 
 
-@pytest.fixture
-def eagerly():
-    """Without compiling, which takes longer than one step."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def test_the_few_images_are_of_their_digit_and_chosen_by_the_seed(digits):
     chosen = augmentation.choose_few(digits, 3, seed=0)
     assert [set(indices // 4) for indices in chosen] == [{digit} for digit in range(10)]
@@ -41,7 +32,8 @@ def test_the_few_images_are_of_their_digit_and_chosen_by_the_seed(digits):
     assert not np.array_equal(chosen, other)
 
 
-def test_each_gan_begins_with_new_weights_and_takes_its_images_only(digits, eagerly):
+@pytest.mark.slow
+def test_each_gan_begins_with_new_weights_and_takes_its_images_only(digits, short_runs):
     def trained(chosen, seed):
         design = train(np.array(chosen), seed, 1)
         return digest([*design.all_variables, *design.averages])
@@ -55,8 +47,9 @@ def test_each_gan_begins_with_new_weights_and_takes_its_images_only(digits, eage
     assert trained([0, 1], 0) == first
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though")  # tf.data compiles what it calls
-def test_a_trial_measures_every_row(digits, eagerly, monkeypatch):
+def test_a_trial_measures_every_row(digits, short_runs, monkeypatch):
     monkeypatch.setattr(sampling, "CHUNK", 4)
     monkeypatch.setattr(augmentation, "GENERATED", 2)
     monkeypatch.setattr(augmentation, "CANDIDATES", 2)

@@ -20,8 +20,9 @@ from gan.recipe import override
 from gan.runs import Run
 from gan.support.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("quick_runs")
+pytestmark = pytest.mark.usefixtures("short_runs")
 DESIGNS = {"dense": Adam, "dense-sgd": SGD}
+IN_MAKE_TEST = ["dense", pytest.param("dense-sgd", marks=pytest.mark.slow)]
 
 
 def check_equals_numpy(name, steps):
@@ -55,12 +56,12 @@ def test_steps_equal_numpy(name):
     check_equals_numpy(name, STEPS)
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", IN_MAKE_TEST)
 def test_three_steps_equal_numpy_in_float32(name):
     check_equals_numpy(name, 3)
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", IN_MAKE_TEST)
 def test_the_discriminator_learns(name):
     """Left to itself on fixed fakes D tells them from real images; trainable plays no part."""
     gan = build_design(name)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import assert_changed, built, refusal, run_here, step_inputs
+from conftest import assert_changed, built, in_make_test, refusal, run_here, step_inputs
 
 from gan import generate, train
 from gan.d_on_g import DOnG
@@ -23,7 +23,7 @@ from gan.runs import Run
 from gan.support.errors import UserError
 from gan.training import Training
 
-pytestmark = pytest.mark.usefixtures("quick_runs")
+pytestmark = pytest.mark.usefixtures("short_runs")
 
 # trainable and other variables of G, of D
 PARAMETERS = {
@@ -290,7 +290,7 @@ def test_moving_statistics_move_when_the_documents_do(name):
     assert_changed([moved], [norm.moving_mean.numpy()], none=True)
 
 
-@pytest.mark.parametrize("shape", [(12, 12, 1), (32, 20, 3)])
+@pytest.mark.parametrize("shape", [(32, 20, 3), pytest.param((12, 12, 1), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", DESIGNS)
 def test_other_image_shapes(name, shape):
     design = build_design(name, shape, batch_size=4, latent_dim=10)
@@ -362,6 +362,7 @@ def test_with_few_images_dcgan_keeps_few_checkpoints(tmp_path, count, expected):
     assert kept[: len(expected)] == expected
 
 
+@pytest.mark.slow
 def test_a_folder_of_ones_own_images_trains(tmp_path):
     from PIL import Image
 
@@ -403,7 +404,7 @@ def test_a_training_of_few_short_epochs_says_how_long_it_is(tmp_path, capsys):
     assert "length  4 steps, as an epoch of so few images is short" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", in_make_test("dense", "dcgan"))
 def test_bfloat16_is_an_option_that_keeps_float32_where_it_shows(name):
     exact, short = (
         build_design(name, batch_size=8, precision=kind) for kind in ("float32", "bfloat16")

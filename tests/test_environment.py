@@ -183,10 +183,8 @@ def test_without_a_home_the_cache_is_in_the_temporary_folder(tmp_path, monkeypat
     assert cache_folder() == (tmp_path if home != "" else type(tmp_path)("/")) / ".keras/datasets"
 
 
-@pytest.mark.parametrize(
-    "backend",
-    ["module://matplotlib_inline.backend_inline", pytest.param("agg", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "agg"])
 def test_the_commands_of_a_notebook_start_and_draw_curves(tmp_path, backend):
     """A notebook sets MPLBACKEND to a module of its own Python."""
     script = """

@@ -13,7 +13,7 @@ from gan.evaluation import metrics
 from gan.runs import Run, load
 from gan.runs.trained import REFERENCE, SHIPPED_NAMES
 
-pytestmark = pytest.mark.usefixtures("quick_runs")
+pytestmark = pytest.mark.usefixtures("short_runs")
 COUNT = 200
 
 

@@ -21,11 +21,11 @@ from gan.pictures.grid import save_grid
 from gan.runs import Run, load
 from gan.support.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("quick_runs")
+pytestmark = pytest.mark.usefixtures("short_runs")
 
 
 @pytest.fixture(scope="module")
-def root(quick_runs, tmp_path_factory, small_data):
+def root(short_runs, tmp_path_factory, small_data):
     """`long` has checkpoints of the steps 2, 4 and 9; `short` has the same first 4 steps."""
     root = tmp_path_factory.mktemp("runs")
     for name, *lengths in (("short", 4), ("long", 2, 4, 9)):

@@ -38,7 +38,7 @@ def assert_equal(found, expected, atol=0.0):
         np.testing.assert_allclose(one, other, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("name", in_make_test("dense-sgd", "dcgan"))
+@pytest.mark.parametrize("name", in_make_test("dcgan"))
 def test_fit_computes_what_the_loop_does_and_goes_on_from_its_files(name, tmp_path, capfd):
     """One step of each from equal weights; then a file of weights, and one of the whole design."""
     build = functools.partial(build_design, name, (12, 12, 1), batch_size=8)

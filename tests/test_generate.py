@@ -21,11 +21,11 @@ from gan.recipe import override
 from gan.runs import Run
 from gan.support.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("quick_runs")
+pytestmark = pytest.mark.usefixtures("short_runs")
 
 
 @pytest.fixture(scope="module")
-def root(quick_runs, tmp_path_factory, small_data):
+def root(short_runs, tmp_path_factory, small_data):
     """Two short runs; `an-other` was trained last."""
     root = tmp_path_factory.mktemp("runs")
     for name, seed in (("first", 0), ("an-other", 1)):

@@ -36,6 +36,7 @@ def code() -> list[str]:
     return ["".join(cell["source"]) for cell in cells()]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_runs")
 def test_the_notebook_runs_from_top_to_bottom(tmp_path, small_data, monkeypatch, capsys):
     monkeypatch.setenv("GAN_DATA", small_data)
@@ -99,7 +100,7 @@ def test_the_notebook_is_short():
     assert sum(bool(line) and not line.startswith("#") for line in lines) <= 90
 
 
-@pytest.mark.usefixtures("quick_runs")
+@pytest.mark.usefixtures("short_runs")
 def test_python_and_the_command_give_the_same_bytes_from_one_seed(tmp_path, small_data):
     """Whatever the caller's random state, which stays as it is."""
     random.seed(99)
@@ -119,7 +120,7 @@ def test_python_and_the_command_give_the_same_bytes_from_one_seed(tmp_path, smal
         build_design("dense-sgd", seed=-1)
 
 
-@pytest.mark.usefixtures("quick_runs")
+@pytest.mark.usefixtures("short_runs")
 def test_a_run_is_named_by_a_word(tmp_path, monkeypatch):
     monkeypatch.setattr(Run.__init__, "__defaults__", (tmp_path,))  # the repository
     images = np.zeros((8, 12, 12), np.uint8)

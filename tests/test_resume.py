@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import contents, finish, run_here, start
+from conftest import contents, finish, in_make_test, run_here, start
 from processes import flip, written
 
 from gan import generate, train
@@ -104,11 +104,9 @@ def slow(*row):
 
 
 REASONS = [
-    slow("dense", the_end_of_steps, ()),  # the others of dense and dense-sgd show as much
-    slow("dense-sgd", the_end_of_steps, ()),
-    *((name, the_end_of_steps, ()) for name in ("d-on-g", "mlp", "dcgan")),
+    *(slow(name, the_end_of_steps, ()) for name in DESIGNS),
     ("dense", a_signal_while_a_grid_is_drawn, ()),
-    ("dense", a_kill_that_leaves_a_torn_log, ()),
+    slow("dense", a_kill_that_leaves_a_torn_log, ()),
     ("dense-sgd", damaged_newest_checkpoints, ()),
     ("dense-sgd", a_kill_while_a_checkpoint_is_deleted, ()),
     slow("dense-sgd", python, ("--seed", 3)),  # test_library has the same in fewer steps
@@ -171,7 +169,7 @@ def test_a_resumed_run_is_equal_to_one_never_stopped(
     assert everything(cut.run) == expected
 
 
-@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.parametrize("name", in_make_test("dense", "dense-sgd"))
 def test_a_run_has_the_grids_of_its_document_and_can_be_drawn_from(whole, tmp_path, name):
     run, (_, _, grids) = whole(name, ()), TRAININGS[name]
     others = {"final", "final-average", "training", "curves", "index"}

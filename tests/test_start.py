@@ -34,7 +34,7 @@ COMPUTE = "import keras\nkeras.random.normal((2, 100))\n"
 @pytest.mark.parametrize(
     ("script", "environment", "exact"),
     [
-        ("from gan.designs import build_design\n" + COMPUTE, {}, True),
+        slow("from gan.designs import build_design\n" + COMPUTE, {}, True),
         slow(COMPUTE + "import gan", {}, False),  # too late
         slow("import keras\nimport gan\nkeras.random.normal((2, 100))", {}, True),
         slow("import gan\n" + COMPUTE, {"TF_NUM_INTEROP_THREADS": "2"}, False),  # the user's wish

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import STEPS, step_inputs, weights
+from conftest import STEPS, in_make_test, step_inputs, weights
 from documents import TapeDCGAN, d_on_g_nets
 from keras import layers
 from numpy_gan import MlpGAN
@@ -17,7 +17,7 @@ from gan.designs import DESIGNS, build_design
 from gan.layers.pytorch import BatchNorm1d
 from gan.support.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("float64")
+pytestmark = pytest.mark.usefixtures("float64", "short_runs")
 TOLERANCE = 1e-4
 
 
@@ -152,7 +152,7 @@ def test_dcgan_equals_a_plain_loop():
             np.testing.assert_allclose(a, b, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", in_make_test("dense", "mlp", "dcgan"))
 def test_only_d_and_only_on_real_images_gets_smooth_labels(name):
     figures, noises = [], 1 if name == "dcgan" else 2
     real_images, *noise = step_inputs(noises, batch=4)[0]

@@ -105,6 +105,7 @@ with stop_signals() as stopped_by:
 """
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once():
     command = [sys.executable, "-c", SIGNALS]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
@@ -153,6 +154,7 @@ def test_a_run_that_diverges_says_so(tmp_path, small_data, capsys):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_runs")
 def test_tensorboard_gets_the_losses_and_grids(tmp_path, small_data, capsys, monkeypatch):
     command = small_run(tmp_path, small_data, "--steps", 25, "--tensorboard", design="dense-sgd")

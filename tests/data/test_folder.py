@@ -430,7 +430,7 @@ def test_older_folders_have_the_digest_that_they_had(tmp_path):
     assert found == ["e61a3bf9", "9c0df86e", "3586d5a0", "430a7580"]
 
 
-def test_a_run_reads_its_folder_again_as_it_did(tmp_path, capsys, quick_runs, monkeypatch):
+def test_a_run_reads_its_folder_again_as_it_did(tmp_path, capsys, short_runs, monkeypatch):
     data = tmp_path / "photos"
     (data / "more").mkdir(parents=True)
     for index in range(8):

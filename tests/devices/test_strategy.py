@@ -159,7 +159,7 @@ def test_which_devices_are_chosen():
         distribute.choose_strategy(6)
 
 
-@pytest.mark.usefixtures("quick_runs")
+@pytest.mark.usefixtures("short_runs")
 def test_a_run_moves_between_numbers_of_devices(tmp_path, small_data, monkeypatch, capsys):
     monkeypatch.setattr(distribute, "choose_strategy", lambda n, *_: (mirrored(n), f"{n} devices"))
     common = ["dense-sgd", "--root", tmp_path, "--data", small_data, "--batch-size", 6]
@@ -185,7 +185,7 @@ def test_what_was_counted_in_the_graph_is_what_the_nets_come_to():
         assert extra == 4 * {"dense": 5, "dense-sgd": 5, "d-on-g": 2, "mlp": 3, "dcgan": 3}[name]
 
 
-@pytest.mark.usefixtures("quick_runs")
+@pytest.mark.usefixtures("short_runs")
 @pytest.mark.parametrize("name", in_make_test("dense-sgd"))
 def test_a_design_trains_on_the_devices_of_the_scope_in_which_it_was_built(name, tmp_path):
     """Wherever `train` is called from; and one that was built elsewhere does not train there."""

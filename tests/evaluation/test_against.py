@@ -21,7 +21,7 @@ from gan.pictures.page import result
 from gan.runs import Run
 from gan.support.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("quick_runs")
+pytestmark = pytest.mark.usefixtures("short_runs")
 COUNT = 100
 TITLES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 

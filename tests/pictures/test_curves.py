@@ -31,7 +31,7 @@ def test_a_long_log_is_thinned_to_means():
     assert (mean < high).all()
 
 
-@pytest.mark.parametrize("steps", [1, 7, 3000])
+@pytest.mark.parametrize("steps", [1, 7, pytest.param(3000, marks=pytest.mark.slow)])
 def test_a_picture_of_any_length(tmp_path, steps):
     random = np.random.default_rng(0)
     losses = {name: random.random(steps) for name in ("d_loss", "d_accuracy", "g_loss")}

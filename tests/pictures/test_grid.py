@@ -44,7 +44,7 @@ def test_without_a_picture_there_is_no_gif(tmp_path, monkeypatch):
     assert not (tmp_path / "a.gif").exists()
 
 
-@pytest.mark.parametrize("count", [25, 132])
+@pytest.mark.parametrize("count", [25, pytest.param(132, marks=pytest.mark.slow)])
 def test_a_gif_of_150_grids_of_noise_is_under_5_mb(tmp_path, count):
     random = np.random.default_rng(0)
     grids = [tmp_path / f"{index}.png" for index in range(10)]

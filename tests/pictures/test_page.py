@@ -19,11 +19,11 @@ from gan.pictures.curves import as_means, read_metrics
 from gan.pictures.gallery import Gallery
 from gan.runs import Run
 
-pytestmark = pytest.mark.usefixtures("quick_runs")
+pytestmark = pytest.mark.usefixtures("short_runs")
 
 
 @pytest.fixture(scope="module")
-def run(quick_runs, tmp_path_factory, small_data):
+def run(short_runs, tmp_path_factory, small_data):
     root = tmp_path_factory.mktemp("page")
     options = ("--steps", 7, "--sample-interval", 3, "--batch-size", 8, "--seed", 5)
     assert run_here(train.main, "dense", "--root", root, "--data", small_data, *options) == 0
@@ -118,6 +118,7 @@ def test_what_the_user_named_cannot_break_out_of_the_page(run, tmp_path):
     assert "</script><script>alert(1)" in found["summary"]
 
 
+@pytest.mark.slow
 def test_a_run_that_the_commands_do_not_know_has_a_page_too(tmp_path, small_data, capsys):
     run = Run("mine", tmp_path)
     run.folder.mkdir(parents=True)

@@ -225,7 +225,8 @@ def test_what_the_page_holds(tmp_path, capsys):
     assert kinds == ["input", *["convolution", "leaky", "reshape"] * 2, "reshape", "dense"]
 
 
-def test_a_run_may_have_the_name_of_a_mark(tmp_path, small_data, quick_runs, capsys):
+@pytest.mark.slow
+def test_a_run_may_have_the_name_of_a_mark(tmp_path, small_data, short_runs, capsys):
     options = ("--root", tmp_path, "--name", "WEIGHTS")
     command = ("dense-sgd", *options, "--data", small_data, "--steps", 1, "--batch-size", 8)
     assert run_here(train.main, *command) == 0

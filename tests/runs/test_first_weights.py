@@ -27,7 +27,7 @@ SHAPE = (12, 12, 1)
 IMAGES = draw_digits(64, seed=1)[0][:, 8:20, 8:20, np.newaxis]
 SMALL = {"image_shape": SHAPE, "batch_size": 8}
 
-pytestmark = pytest.mark.usefixtures("quick_runs")
+pytestmark = pytest.mark.usefixtures("short_runs")
 
 
 def slow(*values: object):
@@ -40,7 +40,7 @@ def place(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def trained(quick_runs, tmp_path_factory):
+def trained(short_runs, tmp_path_factory):
     """A run of dense-sgd, 3 steps, with averages that are not its last weights."""
     run = Run("first", tmp_path_factory.mktemp("trained"))
     design = build_design("dense-sgd", **SMALL)
@@ -172,6 +172,7 @@ def test_a_run_that_goes_on_says_which_weights_it_does_not_use(trained, place, c
     assert run.checkpoints.steps()[-1] == 4
 
 
+@pytest.mark.slow
 def test_seed_weights_are_begun_with_new_optimizers_and_states(place):
     runs = [place("used"), place("new")]
     for run in runs:
@@ -236,7 +237,7 @@ def test_a_command_goes_on_with_another_rate_for_d(place):
 
 
 def test_designs_built_in_several_threads_have_the_weights_of_their_seeds():
-    seeds, found = range(4), {}
+    seeds, found = range(3), {}
     expected = {seed: digest(build_design("dense-sgd", SHAPE, seed).net_weights) for seed in seeds}
 
     def build(seed: int) -> None:
@@ -292,6 +293,7 @@ def test_the_command_begins_with_a_runs_weights_and_goes_on_without_that_run(
     assert "started with the weights of first after 3 steps, not the weights of shipped-d" in error
 
 
+@pytest.mark.slow
 def test_it_saves_after_its_first_step_as_it_could_not_begin_again(command, tmp_path, monkeypatch):
     saved = []
     checkpoints = "gan.runs.checkpoints.Checkpoints.save"

@@ -28,7 +28,7 @@ from gan.runs.lock import holder, locked
 from gan.support import exact
 from gan.support.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("quick_runs")
+pytestmark = pytest.mark.usefixtures("short_runs")
 
 
 small_run = functools.partial(dense_run, design="dense-sgd")  # the quickest to trace and to save
@@ -102,8 +102,8 @@ def test_a_log_that_is_not_as_it_was_written_ends_the_run(
 
 def test_an_epoch_is_a_pass_through_the_data(tmp_path, small_data):
     command = ("dense-sgd", "--root", tmp_path, "--data", small_data, "--epochs", 2)
-    assert run_here(train.main, *command, "--batch-size", 20) == 0
-    assert Run("dense-sgd", tmp_path).checkpoints.steps() == [20]
+    assert run_here(train.main, *command, "--batch-size", 50) == 0
+    assert Run("dense-sgd", tmp_path).checkpoints.steps() == [8]
 
 
 def test_a_run_says_that_it_goes_on_with_other_cores_or_versions(
@@ -269,7 +269,7 @@ def test_seeds_give_other_weights_and_other_batches(tmp_path, small_data):
 
 
 @pytest.fixture(scope="module")
-def three_checkpoints(quick_runs, tmp_path_factory, small_data):
+def three_checkpoints(short_runs, tmp_path_factory, small_data):
     """A run of 9 steps with a checkpoint after each call; the newest three are there."""
     root = tmp_path_factory.mktemp("checkpoints")
     options = ("--steps", 9, "--checkpoint-seconds", 1e-9)

@@ -66,7 +66,7 @@ def test_it_is_the_mean_of_gs_variables_that_forgets_the_first_ones():
 @pytest.mark.parametrize(
     ("name", "batch_size"),
     [
-        ("dcgan", 8),
+        ("dense-sgd", 8),
         *(pytest.param(name, None, marks=pytest.mark.slow) for name in DESIGNS),
     ],
 )
@@ -103,42 +103,45 @@ def test_sampling_from_it_uses_the_averages_and_changes_nothing(name):
         build_design(name, average_decay=0).sample(noise, average=True)
 
 
-@pytest.mark.usefixtures("quick_runs")
-def test_a_run_keeps_it_and_draws_with_it(tmp_path, small_data, capsys):
+@pytest.mark.usefixtures("short_runs")
+def test_a_run_keeps_it_and_draws_with_it(tmp_path, small_data, capsys, monkeypatch):
+    monkeypatch.setattr("gan.training.steps.STEPS_PER_AVERAGE", 2)
     place = ("--name", "run", "--root", tmp_path)
     run = Run("run", tmp_path)
 
     def train_to(steps, *more):
-        options = ("--data", small_data, "--batch-size", 8, "--steps", steps, *more)
+        options = ("--data", small_data, "--batch-size", 8, "--learning-rate", 0.1, *more)
+        options += ("--steps", steps)
         assert run_here(train.main, "dense-sgd", *place, *options) == 0
         return variables(run)
 
-    first = train_to(30)
+    first = train_to(3)
     assert any(name.startswith("averages/") for name in first)
     final, average = (run.grid(name) for name in ("final", "final-average"))
     assert final.read_bytes() != average.read_bytes()
     assert "final-average.png" in (run.images / "index.html").read_text(encoding="utf-8")
 
     capsys.readouterr()
-    train_to(35, "--average-decay", 0.5)
+    train_to(5, "--average-decay", 0.5)
     assert "average_decay was 0.999, and is 0.5 from here on" in capsys.readouterr().out
     run.results(average=True).write_text("{}", encoding="utf-8")
     assert run_here(generate.main, *place, "--count", 4) == 0
     assert run_here(generate.main, *place, "--count", 4, "--average") == 0
-    assert "averaged generator, 35 steps" in capsys.readouterr().out
+    assert "averaged generator, 5 steps" in capsys.readouterr().out
     assert run.grid("generated").read_bytes() != run.grid("generated-average").read_bytes()
 
     # Without it all else is the same; what a training kept before goes with --fresh.
     without = {k: v for k, v in first.items() if not k.startswith("averages/")}
-    assert train_to(30, "--average-decay", 0, "--fresh") == without
+    assert train_to(3, "--average-decay", 0, "--fresh") == without
     assert not average.exists()
     assert not run.results(average=True).exists()
     assert "no averaged generator was kept" in refusal(generate.main, *place, "--average")
     assert run_here(evaluate.main, *place, "--average") == 2
 
 
-@pytest.mark.usefixtures("quick_runs")
-def test_an_older_run_begins_its_average_where_it_stands(tmp_path, small_data, capsys):
+@pytest.mark.usefixtures("short_runs")
+def test_an_older_run_begins_its_average_where_it_stands(tmp_path, small_data, capsys, monkeypatch):
+    monkeypatch.setattr("gan.training.steps.STEPS_PER_AVERAGE", 6)
     options = ("--root", tmp_path, "--data", small_data, "--batch-size", 8)
     assert run_here(train.main, "dense-sgd", *options, "--average-decay", 0, "--steps", 4) == 0
     run = Run("dense-sgd", tmp_path)
@@ -151,7 +154,7 @@ def test_an_older_run_begins_its_average_where_it_stands(tmp_path, small_data, c
     [average, *_] = load(run)[0].averages
     np.testing.assert_array_equal(average, load(run)[0].generator.variables[0])
     capsys.readouterr()
-    assert run_here(train.main, "dense-sgd", *options, "--steps", STEPS_PER_AVERAGE) == 0
+    assert run_here(train.main, "dense-sgd", *options, "--steps", 6) == 0
     assert "the average of G's weights begins here" in capsys.readouterr().out
     design, _ = load(run, average=True)
     assert not np.array_equal(design.averages[0], design.generator.variables[0])

@@ -103,7 +103,7 @@ def test_a_call_grows_to_100_steps_and_lasts_a_quarter_of_a_second():
     assert pace(100, 100, seconds=0.5) == 50
 
 
-@pytest.mark.usefixtures("quick_runs")
+@pytest.mark.usefixtures("short_runs")
 def test_images_stay_uint8_until_their_step(monkeypatch):
     seen = []
     scale = stepping.scale_pixels
@@ -116,7 +116,7 @@ def test_images_stay_uint8_until_their_step(monkeypatch):
     assert {(pixels.dtype, *pixels.shape) for pixels in seen} == {(tf.uint8, 4, 12, 12, 1)}
 
 
-@pytest.mark.usefixtures("quick_runs")
+@pytest.mark.usefixtures("short_runs")
 def test_weights_that_are_not_finite_are_never_saved(tmp_path, small_data, capsys):
     """The losses of a step are from before its update, so they do not show what it did."""
 

@@ -1,12 +1,13 @@
 """The loop that a reader sees, `gan.training.plain`, and the loop that runs compute the same."""
 
+import itertools
+
 import numpy as np
 import pytest
 from conftest import built
 
 from gan.data.batches import Schedule
 from gan.data.digits import draw_digits
-from gan.designs import DESIGNS
 from gan.training import train_plainly
 from gan.training.steps import compile_steps
 
@@ -18,9 +19,11 @@ STEPS = 4  # through the end of an epoch, with its smaller batch
 @pytest.mark.parametrize(
     ("name", "with_xla"),
     [
-        *((name, name == "dense-sgd") for name in DESIGNS),
-        pytest.param("dense", True, marks=pytest.mark.slow),
-        pytest.param("mlp", True, marks=pytest.mark.slow),
+        *((name, name == "dense-sgd") for name in ("dense-sgd", "d-on-g", "dcgan")),
+        *(
+            pytest.param(name, with_xla, marks=pytest.mark.slow)
+            for name, with_xla in itertools.product(("dense", "mlp"), (False, True))
+        ),
     ],
 )
 def test_the_plain_loop_computes_what_the_compiled_one_does(name, with_xla):
